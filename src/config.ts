@@ -1,0 +1,153 @@
+import { resolve } from 'node:path';
+import { ConfigError } from './contracts/errors.ts';
+
+/**
+ * The only reader of the environment. Every setting has a default, a description and a check; a bad value stops the
+ * start with one message per problem, naming the variable, what is wrong with its value and an example.
+ */
+export interface Config {
+  readonly http: { readonly host: string; readonly port: number };
+  readonly dataDirectory: string;
+  /** Null = start the embedded service. */
+  readonly eventStoreUrl: string | null;
+  readonly databaseUrl: string | null;
+  readonly rabbitMqUrl: string | null;
+  /** `name → SHA-256 of the token, lower-case hex`; null = one token is generated and kept in the data directory. */
+  readonly adminTokens: ReadonlyMap<string, string> | null;
+  readonly serviceTokens: ReadonlyMap<string, string> | null;
+  /** JSON file with the provider accounts; null = accounts with generated keys, kept in the data directory. */
+  readonly providerAccountsFile: string | null;
+  readonly projector: { readonly windowSize: number; readonly confirmTimeoutMs: number };
+  readonly consumer: {
+    readonly prefetch: number;
+    readonly batchSizeMax: number;
+    readonly attemptsMax: number;
+    readonly retryDelayMs: number;
+    readonly deliveryCountMax: number;
+  };
+  readonly logLevel: string;
+  readonly shutdownTimeoutMs: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How one variable is read: `parse` throws an Error whose message completes "VARIABLE …". */
+interface Setting<T> {
+  readonly variable: string;
+  readonly describe: string;
+  readonly example: string;
+  readonly secret?: boolean;
+  readonly fallback: T;
+  parse(text: string): T;
+}
+
+const integer = (min: number, max: number) => (text: string): number => {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) throw new Error(`must be a whole number from ${min} to ${max}`);
+  return value;
+};
+
+const url = (...schemes: readonly string[]) => (text: string): string => {
+  const scheme = /^([a-z+]+):\/\/[^/]+/.exec(text)?.[1];
+  if (scheme === undefined || !schemes.includes(scheme)) {
+    throw new Error(`must be a URL that begins with ${schemes.map((name) => `${name}://`).join(' or ')}`);
+  }
+  return text;
+};
+
+const oneOf = (...words: readonly string[]) => (text: string): string => {
+  if (!words.includes(text)) throw new Error(`must be one of ${words.join(', ')}`);
+  return text;
+};
+
+function tokenHashes(text: string): ReadonlyMap<string, string> {
+  const entries = text.split(',').map((part) => {
+    const match = /^([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})$/.exec(part.trim());
+    if (match === null) throw new Error('must be a comma-separated list of name:sha256, the hash in lower-case hex');
+    return [match[1] as string, match[2] as string] as const;
+  });
+  if (new Set(entries.map(([name]) => name)).size !== entries.length) throw new Error('names a token twice');
+  return new Map(entries);
+}
+
+const TOKEN_EXAMPLE = 'alice:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
+
+export const SETTINGS = {
+  port: { variable: 'PORT', describe: 'HTTP port', example: '8080', fallback: 8080, parse: integer(0, 65535) },
+  host: { variable: 'HOST', describe: 'address to listen on; 0.0.0.0 in a container', example: '0.0.0.0', fallback: '127.0.0.1', parse: String },
+  dataDirectory: { variable: 'PAYNOTIFY_DATA', describe: 'directory for everything embedded: data, generated tokens, logs', example: '/var/lib/paynotify', fallback: '.data', parse: String },
+  eventStoreUrl: { variable: 'EVENTSTORE_URL', describe: 'EventStoreDB connection string; unset = embedded event store', example: 'esdb://eventstore:2113?tls=false', secret: true, fallback: null, parse: url('esdb', 'esdb+discover') },
+  databaseUrl: { variable: 'DATABASE_URL', describe: 'PostgreSQL connection URL; unset = embedded PostgreSQL', example: 'postgresql://user:password@db:5432/paynotify', secret: true, fallback: null, parse: url('postgresql', 'postgres') },
+  rabbitMqUrl: { variable: 'RABBITMQ_URL', describe: 'RabbitMQ URL; unset = private broker', example: 'amqp://user:password@rabbitmq:5672', secret: true, fallback: null, parse: url('amqp', 'amqps') },
+  adminTokens: { variable: 'PAYNOTIFY_ADMIN_TOKENS', describe: "operators' tokens as name:sha256; unset = one is generated", example: TOKEN_EXAMPLE, secret: true, fallback: null, parse: tokenHashes },
+  serviceTokens: { variable: 'PAYNOTIFY_SERVICE_TOKENS', describe: "the shop's tokens as name:sha256; unset = one is generated", example: TOKEN_EXAMPLE, secret: true, fallback: null, parse: tokenHashes },
+  providerAccountsFile: { variable: 'PAYNOTIFY_PROVIDER_ACCOUNTS', describe: 'JSON file with the provider accounts and their keys; unset = demo accounts are generated', example: '/run/secrets/provider-accounts.json', fallback: null, parse: String },
+  windowSize: { variable: 'PAYNOTIFY_PUBLISH_WINDOW', describe: 'unconfirmed publishes in flight', example: '512', fallback: 512, parse: integer(1, 10_000) },
+  confirmTimeoutMs: { variable: 'PAYNOTIFY_CONFIRM_TIMEOUT_MS', describe: 'age at which a missing publisher confirm is taken for lost', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
+  prefetch: { variable: 'PAYNOTIFY_PREFETCH', describe: 'unacknowledged deliveries per module queue', example: '256', fallback: 256, parse: integer(1, 10_000) },
+  batchSizeMax: { variable: 'PAYNOTIFY_BATCH_SIZE', describe: 'messages applied in one transaction', example: '256', fallback: 256, parse: integer(1, 10_000) },
+  attemptsMax: { variable: 'PAYNOTIFY_ATTEMPTS', describe: 'attempts before a message is parked', example: '3', fallback: 3, parse: integer(1, 100) },
+  retryDelayMs: { variable: 'PAYNOTIFY_RETRY_DELAY_MS', describe: 'time between two attempts', example: '1000', fallback: 1000, parse: integer(0, 60_000) },
+  deliveryCountMax: { variable: 'PAYNOTIFY_DELIVERY_MAX', describe: 'deliveries without an outcome before a message is parked unexecuted', example: '5', fallback: 5, parse: integer(2, 19) },
+  logLevel: { variable: 'LOG_LEVEL', describe: 'log level', example: 'info', fallback: 'info', parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent') },
+  shutdownTimeoutMs: { variable: 'PAYNOTIFY_SHUTDOWN_TIMEOUT_MS', describe: 'time to finish what is in flight on SIGTERM', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
+} as const satisfies Record<string, Setting<number> | Setting<string> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null>>;
+
+/** @throws ConfigError listing every problem at once. */
+export function readConfig(environment: Environment): Config {
+  const problems: string[] = [];
+  const read = <T>(setting: Setting<T>): T => {
+    const text = environment[setting.variable];
+    if (text === undefined || text === '') return setting.fallback;
+    try {
+      return setting.parse(text);
+    } catch (error) {
+      const shown = setting.secret === true ? '(not shown)' : `"${text}"`;
+      problems.push(`${setting.variable} ${(error as Error).message}; its value is ${shown}. Example: ${setting.variable}=${setting.example}`);
+      return setting.fallback;
+    }
+  };
+  const s = SETTINGS;
+  const config: Config = {
+    http: { host: read<string>(s.host), port: read<number>(s.port) },
+    dataDirectory: resolve(read<string>(s.dataDirectory)),
+    eventStoreUrl: read<string | null>(s.eventStoreUrl),
+    databaseUrl: read<string | null>(s.databaseUrl),
+    rabbitMqUrl: read<string | null>(s.rabbitMqUrl),
+    adminTokens: read<ReadonlyMap<string, string> | null>(s.adminTokens),
+    serviceTokens: read<ReadonlyMap<string, string> | null>(s.serviceTokens),
+    providerAccountsFile: read<string | null>(s.providerAccountsFile),
+    projector: { windowSize: read<number>(s.windowSize), confirmTimeoutMs: read<number>(s.confirmTimeoutMs) },
+    consumer: {
+      prefetch: read<number>(s.prefetch),
+      batchSizeMax: read<number>(s.batchSizeMax),
+      attemptsMax: read<number>(s.attemptsMax),
+      retryDelayMs: read<number>(s.retryDelayMs),
+      deliveryCountMax: read<number>(s.deliveryCountMax),
+    },
+    logLevel: read<string>(s.logLevel),
+    shutdownTimeoutMs: read<number>(s.shutdownTimeoutMs),
+  };
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return deepFreeze(config);
+}
+
+/** The settings as a table for the log, secrets as "set" or "unset". */
+export function describeConfig(environment: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.values(SETTINGS).map((setting: Setting<unknown>) => {
+      const text = environment[setting.variable] ?? '';
+      if (setting.secret === true) return [setting.variable, text === '' ? 'unset' : 'set'];
+      return [setting.variable, text === '' ? shownFallback(setting.fallback) : text];
+    }),
+  );
+}
+
+function shownFallback(fallback: unknown): string {
+  return typeof fallback === 'string' || typeof fallback === 'number' ? String(fallback) : 'unset';
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null && !(inner instanceof Map)) deepFreeze(inner);
+  return Object.freeze(value);
+}

@@ -1,0 +1,85 @@
+/**
+ * Every error the program throws on purpose, ordered by severity. `code` is stable and safe to match on; the cause is
+ * kept. Expected outcomes (a duplicate, a mismatch) are return values and have no class here.
+ */
+export abstract class PaynotifyError extends Error {
+  abstract readonly code: string;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** A setting is missing or malformed. The process does not start. */
+export class ConfigError extends PaynotifyError {
+  readonly code = 'config-invalid';
+}
+
+/** Another process owns the data directory. This one ends without touching it. */
+export class DataDirectoryInUseError extends PaynotifyError {
+  readonly code = 'data-directory-in-use';
+}
+
+/** An embedded service (PostgreSQL, RabbitMQ, event store) could not be started; the message says what to do. */
+export class EmbeddedServiceError extends PaynotifyError {
+  readonly code = 'embedded-service-failed';
+}
+
+/** The database's schema cannot be brought up to date; the message says what a person has to do. The process does not start. */
+export class MigrationError extends PaynotifyError {
+  readonly code = 'migration-failed';
+}
+
+/** The broker's topology is not what it must be (wrong type or arguments, no permission to bind). Publishing is blocked. */
+export class TopologyError extends PaynotifyError {
+  readonly code = 'topology-invalid';
+}
+
+/** This instance lost the projector lease to another one. It must stop publishing and may not move the checkpoint. */
+export class FencedError extends PaynotifyError {
+  readonly code = 'projector-fenced';
+}
+
+/**
+ * A dependency (event store, broker, database) is away or too slow. Nothing is wrong with the data: wait and try again,
+ * for ever where a message waits behind it.
+ */
+export class DependencyUnavailableError extends PaynotifyError {
+  readonly code = 'dependency-unavailable';
+  readonly dependency: 'event-store' | 'broker' | 'database';
+  constructor(dependency: 'event-store' | 'broker' | 'database', message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.dependency = dependency;
+  }
+}
+
+/** The outcome of an append is unknown and stays unknown after retries (e.g. deadline). The caller must not report success. */
+export class AppendOutcomeUnknownError extends PaynotifyError {
+  readonly code = 'append-outcome-unknown';
+}
+
+/** One message cannot be applied (its selection or order does not exist, its body is foreign). Three attempts, then parked. */
+export class MessageError extends PaynotifyError {
+  readonly code: string;
+  /** False when trying again cannot help (an unparseable body): parked at once. */
+  readonly retryable: boolean;
+  constructor(code: string, message: string, options: ErrorOptions & { retryable?: boolean } = {}) {
+    super(message, options);
+    this.code = code;
+    this.retryable = options.retryable ?? true;
+  }
+}
+
+/** The caller asked for something that cannot be done; becomes an RFC 9457 problem with this status and type. */
+export class RequestError extends PaynotifyError {
+  readonly code: string;
+  readonly status: number;
+  /** Extra members of the problem document. */
+  readonly extensions: Readonly<Record<string, unknown>>;
+  constructor(status: number, code: string, message: string, extensions: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.extensions = extensions;
+  }
+}

@@ -1,0 +1,74 @@
+import type { OrderType } from './codes.ts';
+import type { PaymentEventType } from './payment-events.ts';
+
+/** `messageType` of a payment success and of nothing else: consumers of the original system act on this word. */
+export const PAYRESULT_NOTIFY = 'payresult_notify';
+
+/** Events that are published, with the `messageType` each travels under. An event type not listed here is internal. */
+export const MESSAGE_TYPES = {
+  PaymentSucceeded: PAYRESULT_NOTIFY,
+  PaymentAttemptFailed: 'payattemptfailed_notify',
+  PaymentClosed: 'payclosed_notify',
+  PaymentRefunded: 'payrefund_notify',
+} as const satisfies Partial<Record<PaymentEventType, string>>;
+
+export type PublishedEventType = keyof typeof MESSAGE_TYPES;
+
+/**
+ * JSON body on the exchange. The first five fields are those of the original message row, so that an unmodified
+ * consumer of the original system still works; the rest is ours.
+ */
+export interface PaymentMessage {
+  /** Position of the event in the store's log ($all commit position) as a decimal string. */
+  readonly id: string;
+  readonly messageType: string;
+  /** outBusinessId: for a course order the course selection id. */
+  readonly businessKey1: string;
+  /** Order type: `60201` course, `60202` study materials. */
+  readonly businessKey2: OrderType;
+  readonly businessKey3: null;
+  /** UUID of the event; equals the AMQP `message_id`. The identity under which a module applies it once. */
+  readonly eventId: string;
+  /** Event type, e.g. `PaymentSucceeded`; equals the AMQP `type`. */
+  readonly type: PublishedEventType;
+  /** When the store recorded the event, ISO 8601. */
+  readonly recordedAt: string;
+  readonly payment: {
+    readonly payNo: string;
+    readonly orderId: string;
+    readonly userId: string;
+    /** Integer minor units as a decimal string. */
+    readonly amount: string;
+    readonly currency: string;
+    readonly provider: string;
+    readonly account: string;
+    readonly providerTradeNo: string;
+    /** Present on PaymentSucceeded. */
+    readonly paidAt?: string;
+    readonly failedAt?: string;
+    readonly reason?: string;
+    readonly closedAt?: string;
+    readonly refundId?: string;
+    readonly refundAmount?: string;
+    readonly refundedTotal?: string;
+    readonly refundedAt?: string;
+  };
+}
+
+/** AMQP properties and headers of a published message. No `x-` names: AMQP 1.0 consumers would lose them. */
+export const MESSAGE_HEADERS = {
+  /** Set on messages that a replay sent: the replay's id. */
+  replayId: 'replay-id',
+  /** `missing` | `reapply`, beside `replay-id`. */
+  replayMode: 'replay-mode',
+  traceparent: 'traceparent',
+  cloudEventsSpecVersion: 'cloudEvents_specversion',
+  cloudEventsId: 'cloudEvents_id',
+  cloudEventsType: 'cloudEvents_type',
+  cloudEventsSource: 'cloudEvents_source',
+  cloudEventsSubject: 'cloudEvents_subject',
+  cloudEventsTime: 'cloudEvents_time',
+} as const;
+
+/** Set by quorum queues on a redelivered message: how often it came back without an outcome. */
+export const DELIVERY_COUNT_HEADER = 'x-delivery-count';

@@ -1,0 +1,34 @@
+import type { GrpcCall } from '../grpc/grpc-call.ts';
+import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
+import type { EventStore } from '../store/event-store.ts';
+import { StoreError } from '../store/store-error.ts';
+import type { WriteOptions } from '../wire/write-options.ts';
+import { decodeWriteOptions } from '../wire/write-options.ts';
+import { encodeDeleted } from '../wire/write-responses.ts';
+import { receiveOne, reply } from './unary-call.ts';
+import { storeFailure, streamDeleted, wrongVersion } from './write-error.ts';
+
+/** Streams.Delete (soft: the stream can be begun again) and Streams.Tombstone (for ever). */
+export function handleDelete(store: EventStore, call: GrpcCall, now: () => number, kind: 'softDelete' | 'tombstone'): void {
+  receiveOne(call, (request) => {
+    const { streamName, expected } = decodeRequest(request, now());
+    store[kind](streamName, expected, (outcome) => {
+      if (outcome instanceof StoreError) call.fail(storeFailure(outcome));
+      else if (outcome.kind === 'stream_deleted') call.fail(streamDeleted(streamName));
+      else if (outcome.kind === 'wrong_version') call.fail(wrongVersion('Delete', streamName, expected, outcome.current));
+      else reply(call, encodeDeleted(outcome.position));
+    });
+  });
+}
+
+function decodeRequest(message: Buffer, nowMs: number): WriteOptions {
+  const reader = new ProtobufReader(message);
+  let options: WriteOptions | null = null;
+  while (reader.next()) {
+    if (reader.field === 1) options = decodeWriteOptions(reader.message(), nowMs);
+    else reader.skip();
+  }
+  if (options === null) throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'the options are missing');
+  return options;
+}

@@ -1,0 +1,27 @@
+import type { EventStore } from '../store/event-store.ts';
+import type { LogEntry, PageLimit } from '../store/event-log.ts';
+import type { ReadEvent } from '../wire/read-responses.ts';
+
+/** One page is read, sent and forgotten before the next one is read: what a slow reader costs in memory. */
+export const PAGE: PageLimit = { entriesMax: 256, bytesMax: 256 * 1024 };
+
+const LINK_EVENT_TYPE = '$>';
+
+/** The events as they are sent; links are followed when asked for. */
+export function toReadEvents(store: EventStore, entries: readonly LogEntry[], resolveLinks: boolean): ReadEvent[] {
+  return entries.map((entry) => {
+    if (!resolveLinks || entry.type !== LINK_EVENT_TYPE) return { position: entry.position, event: entry.record, link: null };
+    return { position: entry.position, event: store.linkTarget(entry)?.record ?? null, link: entry.record };
+  });
+}
+
+/** A page that ended at a limit, so that there may be more. */
+export function isFull(entries: readonly LogEntry[]): boolean {
+  const bytes = entries.reduce((sum, entry) => sum + entry.record.length, 0);
+  return entries.length >= PAGE.entriesMax || bytes >= PAGE.bytesMax;
+}
+
+/** Lets other calls have their turn between two pages. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,10 @@
+/** What a subscription reads from. A source remembers how far it has come. */
+export interface SubscriptionSource {
+  /**
+   * Frames of the next events. `atEnd`: nothing more to read now. `exists`: false while the stream is missing or
+   * soft-deleted, which is waited for. `full`: the page was full, so there is more at once. Throws when the stream is gone for ever.
+   */
+  next(): { frames: Buffer | null; atEnd: boolean; exists: boolean; full: boolean };
+  /** Calls `wake` whenever there may be something new; returns the end of the watch. */
+  watch(wake: () => void): () => void;
+}

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import type { GrpcCall } from '../grpc/grpc-call.ts';
+import type { EventStore } from '../store/event-store.ts';
+import type { ReadRequest } from '../wire/read-request.ts';
+import { caughtUpFrame, confirmationFrame, fellBehindFrame } from '../wire/read-responses.ts';
+import { allSource } from './all-source.ts';
+import { nextTurn } from './read-events.ts';
+import { streamSource } from './stream-source.ts';
+import type { SubscriptionSource } from './subscription-source.ts';
+
+/**
+ * Order of a subscription: confirmation, history, caught up, live events. Events are read from the store in
+ * both phases, so a slow consumer costs one page of memory, loses nothing and sees each event exactly once.
+ * A live consumer that holds us up until a full page waits has fallen behind; it is told, and again when it caught up.
+ */
+export async function runSubscription(store: EventStore, call: GrpcCall, request: ReadRequest): Promise<void> {
+  const source = request.streamName === null ? allSource(store, request) : streamSource(store, request, request.streamName);
+  const news = watchNews(source, call);
+  call.send(confirmationFrame(randomUUID()));
+  let live = false;
+  // A subscription from the end is live at once, even to a stream that does not exist yet.
+  let waitsForStream = request.from !== 'end';
+  let wasHeldUp = false;
+  while (call.open) {
+    const page = source.next();
+    if (live && wasHeldUp && page.full) {
+      live = false;
+      call.send(fellBehindFrame());
+    }
+    if (page.frames !== null) call.send(page.frames);
+    wasHeldUp = call.congested;
+    await call.writable();
+    if (!page.atEnd) {
+      await nextTurn();
+      continue;
+    }
+    if (page.exists) waitsForStream = false;
+    if (!live && !waitsForStream) {
+      live = true;
+      call.send(caughtUpFrame());
+    }
+    await news.arrived();
+  }
+  news.stop();
+}
+
+interface News {
+  /** Resolves at once when something arrived since the last time. Also resolves when the call ends. */
+  arrived(): Promise<void>;
+  stop(): void;
+}
+
+function watchNews(source: SubscriptionSource, call: GrpcCall): News {
+  let pending = false;
+  let resume: (() => void) | null = null;
+  const wake = (): void => {
+    pending = true;
+    resume?.();
+    resume = null;
+  };
+  const unwatch = source.watch(wake);
+  call.onClosed(() => {
+    unwatch();
+    wake();
+  });
+  return {
+    async arrived() {
+      if (!pending) await new Promise<void>((resolve) => (resume = resolve));
+      pending = false;
+    },
+    stop: unwatch,
+  };
+}

@@ -1,0 +1,74 @@
+import { fstatSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { startEventStoreServer } from './server.ts';
+
+/** How often is looked whether the parent still lives; an orphan then ends within this time. */
+const PARENT_CHECK_INTERVAL_MS = 500;
+
+const USAGE = 'usage: npm run event-store -- --port PORT (--data DIRECTORY | --memory)';
+
+interface Arguments {
+  port: number;
+  directory: string | null;
+}
+
+function readArguments(): Arguments | null {
+  try {
+    const { values } = parseArgs({ options: { port: { type: 'string' }, data: { type: 'string' }, memory: { type: 'boolean' } } });
+    const port = Number(values.port ?? '2113');
+    const oneStore = (values.data !== undefined) !== (values.memory === true);
+    if (!oneStore || !Number.isInteger(port) || port < 0 || port > 65_535) return null;
+    return { port, directory: values.data ?? null };
+  } catch {
+    return null;
+  }
+}
+
+/** Resolves on a signal, or when the process that started this one is gone. */
+function endAsked(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+    const parent = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== parent) resolve();
+    }, PARENT_CHECK_INTERVAL_MS).unref();
+    // A terminal or /dev/null says nothing about the parent; the end of a pipe does, and at once.
+    if (!stdinIsPipe()) return;
+    process.stdin.on('end', resolve).on('error', resolve);
+    process.stdin.resume();
+  });
+}
+
+/** False also when there is no standard input at all. */
+function stdinIsPipe(): boolean {
+  try {
+    const stdin = fstatSync(0);
+    return stdin.isFIFO() || stdin.isSocket();
+  } catch {
+    return false;
+  }
+}
+
+async function main(): Promise<number> {
+  const options = readArguments();
+  if (options === null) {
+    console.error(USAGE);
+    return 2;
+  }
+  const ended = endAsked();
+  const server = await startEventStoreServer(options);
+  console.log(`LISTENING ${server.port}`);
+  const failure = await Promise.race([ended.then(() => null), server.broken]);
+  await server.close();
+  if (failure !== null) throw failure;
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`event store: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+process.exit();

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { handleAppend } from './calls/append.ts';
+import { serveBatchAppend } from './calls/batch-append.ts';
+import { handleDelete } from './calls/delete-stream.ts';
+import { handleGossip } from './calls/gossip.ts';
+import { handleRead } from './calls/read.ts';
+import { handleServerFeatures } from './calls/server-features.ts';
+import type { CallHandler, GrpcServer } from './grpc/grpc-server.ts';
+import { listenGrpc } from './grpc/grpc-server.ts';
+import { EventStore } from './store/event-store.ts';
+
+/** Nothing here checks who is calling, so by default only this machine can. */
+const DEFAULT_HOST = '127.0.0.1';
+
+export interface EventStoreServerOptions {
+  /** 0 lets the operating system choose. */
+  port: number;
+  host?: string;
+  /** Where the events are kept; null keeps them in memory. */
+  directory: string | null;
+  /** Unix time in ms; the time stamped on events. */
+  now?: () => number;
+}
+
+export interface EventStoreServer {
+  port: number;
+  /** Resolves if the store can no longer be written, with the reason. It then answers appends with UNAVAILABLE; close it. */
+  broken: Promise<Error>;
+  /** Answers what was accepted, ends open calls with UNAVAILABLE, and releases port and files. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an event store in the calling thread. Rejects with StoreError when the directory is in use, foreign or
+ * damaged, and with the error of `listen` when the port is taken.
+ */
+export async function startEventStoreServer(options: EventStoreServerOptions): Promise<EventStoreServer> {
+  const now = options.now ?? Date.now;
+  const host = options.host ?? DEFAULT_HOST;
+  const broken = Promise.withResolvers<Error>();
+  const store = new EventStore(options.directory, now, broken.resolve);
+  const member = { instanceId: randomUUID(), host, port: options.port };
+  let server: GrpcServer;
+  try {
+    server = await listenGrpc(callHandlers(store, member, now), host, options.port);
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+  member.port = server.port;
+  return { port: server.port, broken: broken.promise, close: () => closeOnce(store, server) };
+}
+
+function callHandlers(store: EventStore, member: Parameters<typeof handleGossip>[1], now: () => number): ReadonlyMap<string, CallHandler> {
+  const streams = '/event_store.client.streams.Streams';
+  return new Map<string, CallHandler>([
+    [`${streams}/Read`, (call) => handleRead(store, call)],
+    [`${streams}/Append`, (call) => handleAppend(store, call, now)],
+    [`${streams}/BatchAppend`, (call) => serveBatchAppend(store, call, now)],
+    [`${streams}/Delete`, (call) => handleDelete(store, call, now, 'softDelete')],
+    [`${streams}/Tombstone`, (call) => handleDelete(store, call, now, 'tombstone')],
+    ['/event_store.client.server_features.ServerFeatures/GetSupportedMethods', handleServerFeatures],
+    ['/event_store.client.gossip.Gossip/Read', (call) => handleGossip(call, member, now)],
+  ]);
+}
+
+/** Calls are ended before the file is closed, since a reader may be between two pages. */
+async function closeOnce(store: EventStore, server: GrpcServer): Promise<void> {
+  store.flush();
+  await server.close();
+  store.close();
+}

@@ -1,0 +1,158 @@
+import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
+import { decodeStreamName, validStreamName } from './write-options.ts';
+
+/** A place to start from: an end of the stream, or a revision (stream) or commit position ($all). */
+export type ReadFrom = 'start' | 'end' | number;
+
+export interface FilterOptions {
+  on: 'stream_name' | 'event_type';
+  regex: string;
+  prefixes: string[];
+  /** Checkpoint after this many considered events. */
+  checkpointIntervalEvents: number;
+}
+
+export interface ReadRequest {
+  /** null reads $all. */
+  streamName: string | null;
+  from: ReadFrom;
+  backwards: boolean;
+  resolveLinks: boolean;
+  /** null asks for a subscription. */
+  countMax: number | null;
+  filter: FilterOptions | null;
+  structuredUuids: boolean;
+}
+
+/** The page of the real server's reader, and so its unit for checkpoints when no window is given. */
+const DEFAULT_SEARCH_WINDOW_EVENTS = 32;
+
+/** Sentinel for "from the end": the largest uint64, which clients also send for -1. */
+const END_SENTINEL = 0xffff_ffff_ffff_ffffn;
+
+/** Throws INVALID_ARGUMENT for options that do not go together, as the real server does. */
+export function decodeReadRequest(message: Buffer): ReadRequest {
+  const reader = new ProtobufReader(message);
+  let options: ReadRequest | null = null;
+  while (reader.next()) {
+    if (reader.field === 1) options = decodeOptions(reader.message());
+    else reader.skip();
+  }
+  if (options === null) throw invalid('the read options are missing');
+  return checked(options);
+}
+
+function decodeOptions(reader: ProtobufReader): ReadRequest {
+  let target: { streamName: string | null; from: ReadFrom } | null = null;
+  let countMax: number | null | undefined;
+  const options = { backwards: false, resolveLinks: false, filter: null as FilterOptions | null, structuredUuids: true };
+  while (reader.next()) {
+    if (reader.field === 1) target = decodeStream(reader.message());
+    else if (reader.field === 2) target = { streamName: null, from: decodeAll(reader.message()) };
+    else if (reader.field === 3) options.backwards = reader.number() === 1;
+    else if (reader.field === 4) options.resolveLinks = reader.bool();
+    else if (reader.field === 5) countMax = reader.number();
+    else if (reader.field === 6) countMax = subscription(reader);
+    else if (reader.field === 7) options.filter = decodeFilter(reader.message());
+    else if (reader.field === 9) options.structuredUuids = !asksForText(reader.message());
+    else reader.skip();
+  }
+  if (target === null) throw invalid('neither a stream nor $all is named');
+  if (countMax === undefined) throw invalid('neither a count nor a subscription is asked for');
+  return { ...options, ...target, countMax };
+}
+
+function subscription(reader: ProtobufReader): null {
+  reader.skip();
+  return null;
+}
+
+function checked(request: ReadRequest): ReadRequest {
+  if (request.streamName !== null) validStreamName(request.streamName);
+  if (request.streamName !== null && request.filter !== null) throw invalid('only $all can be filtered');
+  if (request.countMax === null && request.backwards) throw invalid('a subscription reads forwards only');
+  if (request.countMax === 0) throw invalid('the maximum count must be positive');
+  return request;
+}
+
+function decodeStream(reader: ProtobufReader): { streamName: string; from: ReadFrom } {
+  let streamName = '';
+  let from: ReadFrom = 'start';
+  while (reader.next()) {
+    if (reader.field === 1) streamName = decodeStreamName(reader.message());
+    else if (reader.field === 2) from = asPlace(reader.uint64());
+    else {
+      if (reader.field === 4) from = 'end';
+      reader.skip();
+    }
+  }
+  return { streamName, from };
+}
+
+function decodeAll(reader: ProtobufReader): ReadFrom {
+  let from: ReadFrom = 'start';
+  while (reader.next()) {
+    if (reader.field === 1) from = decodeCommitPosition(reader.message());
+    else {
+      if (reader.field === 3) from = 'end';
+      reader.skip();
+    }
+  }
+  return from;
+}
+
+function decodeCommitPosition(reader: ProtobufReader): ReadFrom {
+  let commit = 0n;
+  while (reader.next()) {
+    if (reader.field === 1) commit = reader.uint64();
+    else reader.skip();
+  }
+  return asPlace(commit);
+}
+
+/** No store holds 2^53 events or bytes, so anything beyond is simply past the end. */
+function asPlace(value: bigint): ReadFrom {
+  if (value === END_SENTINEL) return 'end';
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+}
+
+function decodeFilter(reader: ProtobufReader): FilterOptions {
+  let expression: Pick<FilterOptions, 'on' | 'regex' | 'prefixes'> | null = null;
+  let searchWindow = DEFAULT_SEARCH_WINDOW_EVENTS;
+  let multiplier = 0;
+  while (reader.next()) {
+    if (reader.field === 1) expression = { on: 'stream_name', ...decodeExpression(reader.message()) };
+    else if (reader.field === 2) expression = { on: 'event_type', ...decodeExpression(reader.message()) };
+    else if (reader.field === 3) searchWindow = reader.number();
+    else if (reader.field === 5) multiplier = reader.number();
+    else reader.skip();
+  }
+  if (expression === null) throw invalid('the filter has no expression');
+  if (searchWindow === 0) throw invalid('the search window must be positive');
+  return { ...expression, checkpointIntervalEvents: searchWindow * multiplier };
+}
+
+function decodeExpression(reader: ProtobufReader): { regex: string; prefixes: string[] } {
+  const expression = { regex: '', prefixes: [] as string[] };
+  while (reader.next()) {
+    if (reader.field === 1) expression.regex = reader.string();
+    else if (reader.field === 2) expression.prefixes.push(reader.string());
+    else reader.skip();
+  }
+  return expression;
+}
+
+/** UUIDOption: structured = 1, string = 2. */
+function asksForText(reader: ProtobufReader): boolean {
+  let text = false;
+  while (reader.next()) {
+    text = reader.field === 2;
+    reader.skip();
+  }
+  return text;
+}
+
+function invalid(message: string): GrpcError {
+  return new GrpcError(GRPC_CODE.INVALID_ARGUMENT, message);
+}

@@ -1,0 +1,28 @@
+import { readConfig } from './config.ts';
+import { PaynotifyError } from './contracts/errors.ts';
+import { createLogger } from './platform/observe/logger.ts';
+import { start } from './start.ts';
+import { readyLine, welcome } from './welcome.ts';
+
+/** A second signal means: now. What was in flight is repeated by the next start. */
+const EXIT_BY_FORCE = 130;
+
+try {
+  const config = readConfig(process.env);
+  const log = createLogger(config.logLevel);
+  const started = await start(config, log);
+  let stopping: Promise<void> | null = null;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping !== null) process.exit(EXIT_BY_FORCE);
+    log.info({ event: 'shutdown.begun', signal });
+    stopping = started.stop().finally(() => process.exit());
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  console.log(welcome(started, config));
+  await started.app.ready;
+  if (stopping === null) console.log(readyLine(started));
+} catch (error) {
+  // A known failure says in its message what to do; anything else needs its stack.
+  console.error(error instanceof PaynotifyError ? `paynotify: ${error.message}` : error);
+  process.exit(1);
+}

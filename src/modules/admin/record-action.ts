@@ -1,0 +1,36 @@
+import { RequestError } from '../../contracts/errors.ts';
+import type { Database } from '../../platform/database/database.ts';
+
+export interface Action {
+  /** Name of the operator's token. */
+  readonly actor: string;
+  /** Noun.verb, e.g. `replay.start`. */
+  readonly action: string;
+  /** What it was done to: an id. */
+  readonly target: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Order: row "started" → action → row with its result. The row comes first, so that no action goes unrecorded: without a
+ * database there is no action, and one that is cut off by a crash stays visible as "started".
+ * @param resultOf word for the outcome of the action, e.g. `applied`.
+ */
+export async function recordAction<T>(db: Database, action: Action, work: () => Promise<T>, resultOf: (value: T) => string): Promise<T> {
+  const { id } = await db.adminAction.create({ data: { ...action, detail: action.detail as object, result: 'started' }, select: { id: true } });
+  const conclude = (result: string) => db.adminAction.update({ where: { id }, data: { result } });
+  try {
+    const value = await work();
+    await conclude(resultOf(value));
+    return value;
+  } catch (error) {
+    // The caller is to see the error of the action, not of the record; the row then stays at "started".
+    await conclude(`failed: ${wordFor(error)}`).catch(() => undefined);
+    throw error;
+  }
+}
+
+function wordFor(error: unknown): string {
+  if (error instanceof RequestError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { RequestError } from '../../contracts/errors.ts';
+import { MODULE_NAMES } from '../../contracts/topology.ts';
+import type { Replay } from '../../generated/prisma/client.ts';
+import type { Database } from '../../platform/database/database.ts';
+import type { EventStore } from '../../platform/event-store/event-store.ts';
+import { DecimalString, Id, problemResponses } from '../../platform/http/schemas.ts';
+import { ADMIN_TIMEOUT_MS, PositionOrNull, positionText, TAGS, TimeSchema } from './admin-schemas.ts';
+import { recordAction } from './record-action.ts';
+import { countOutcomes, outstandingOf, type ReplayCounts } from './replay-outcomes.ts';
+import { resolveRange } from './replay-range.ts';
+import { cancelReplay } from './replay-store.ts';
+
+export interface ReplayRoutesDeps {
+  readonly db: Database;
+  readonly store: Pick<EventStore, 'readAll' | 'readStream' | 'headPosition'>;
+}
+
+/** Live traffic shares broker and database with a replay. The default leaves it most of both. */
+export const RATE_DEFAULT = 500;
+/** About half of what broker and consumers were measured to do. */
+export const RATE_MAX = 5_000;
+/** More at once is a mistake rather than a wish. */
+const UNFINISHED_MAX = 20;
+const LIST_MAX = 100;
+
+const oneMember = { additionalProperties: false, minProperties: 1, maxProperties: 1 };
+
+const RequestSchema = Type.Object(
+  {
+    module: Type.Union([...MODULE_NAMES, 'all'].map((name) => Type.Literal(name)), {
+      description: 'One module: only its queue gets the messages. all: the exchange, with every subscriber behind it',
+    }),
+    from: Type.Object(
+      { start: Type.Optional(Type.Literal(true)), position: Type.Optional(DecimalString), time: Type.Optional(TimeSchema), payNo: Type.Optional(Id) },
+      { ...oneMember, description: 'Inclusive; exactly one member' },
+    ),
+    to: Type.Optional(
+      Type.Object({ position: Type.Optional(DecimalString), time: Type.Optional(TimeSchema) }, { ...oneMember, description: 'Inclusive; without it, everything stored by now' }),
+    ),
+    mode: Type.Union([Type.Literal('missing'), Type.Literal('reapply')], {
+      description: 'missing: only what a module neither applied nor parked. reapply: the effect is written again',
+    }),
+    ratePerSecond: Type.Integer({ minimum: 1, maximum: RATE_MAX, default: RATE_DEFAULT }),
+  },
+  { additionalProperties: false },
+);
+
+const ReplaySchema = Type.Object({
+  id: Type.String(),
+  module: Type.String(),
+  mode: Type.String(),
+  payNo: Type.Union([Type.String(), Type.Null()]),
+  state: Type.String({ description: 'queued | running | cancelling | cancelled | completed | failed' }),
+  requestedBy: Type.String(),
+  ratePerSecond: Type.Integer(),
+  range: Type.Object({ after: PositionOrNull, publishedTo: PositionOrNull, to: PositionOrNull }),
+  counts: Type.Object({
+    published: Type.Integer({ description: 'Messages proven to be published' }),
+    skipped: Type.Integer({ description: 'Events the module held already (mode missing); not published' }),
+    applied: Type.Integer(),
+    alreadyApplied: Type.Integer(),
+    ignored: Type.Integer(),
+    parked: Type.Integer(),
+    failed: Type.Integer({ description: 'Events whose message no module could read; not published' }),
+    remaining: Type.Integer({ description: 'Outcomes still to come for what is published' }),
+  }),
+  error: Type.Union([Type.String(), Type.Null()]),
+  createdAt: TimeSchema,
+  finishedAt: Type.Union([TimeSchema, Type.Null()]),
+});
+
+export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox {
+  const { db } = deps;
+  return async (app) => {
+    app.post('/replays', {
+      handlerTimeout: ADMIN_TIMEOUT_MS,
+      schema: { ...TAGS, summary: 'Publish stored events again', body: RequestSchema, response: { 202: ReplaySchema, ...problemResponses } },
+    }, async ({ body, actor }, reply) => {
+      const id = randomUUID();
+      const start = async () => {
+        await refuseTooMany(db);
+        const range = await resolveRange(body.from, body.to ?? {}, deps);
+        return db.replay.create({
+          data: { id, module: body.module, mode: body.mode, ...range, nextPosition: range.fromPosition, ratePerSecond: body.ratePerSecond, state: 'running', requestedBy: actor },
+        });
+      };
+      const replay = await recordAction(db, { actor, action: 'replay.start', target: id, detail: body }, start, () => 'accepted');
+      return reply.code(202).header('location', `${app.prefix}/replays/${id}`).send(await view(db, replay));
+    });
+
+    app.get('/replays', {
+      schema: { ...TAGS, summary: `The newest ${LIST_MAX} replays`, response: { 200: Type.Object({ replays: Type.Array(ReplaySchema) }), ...problemResponses } },
+    }, async () => {
+      const replays = await db.replay.findMany({ orderBy: { createdAt: 'desc' }, take: LIST_MAX });
+      const counts = await countOutcomes(db, replays.map(({ id }) => id));
+      return { replays: replays.map((replay) => describe(replay, counts.get(replay.id))) };
+    });
+
+    app.get('/replays/:id', {
+      schema: { ...TAGS, summary: 'Progress of one replay', params: Type.Object({ id: Id }), response: { 200: ReplaySchema, ...problemResponses } },
+    }, async ({ params }) => view(db, await find(db, params.id)));
+
+    app.post('/replays/:id/cancel', {
+      schema: { ...TAGS, summary: 'Stop a replay; what is published stays published', params: Type.Object({ id: Id }), response: { 200: ReplaySchema, ...problemResponses } },
+    }, async ({ params: { id }, actor }) => {
+      const cancel = async () => {
+        const replay = await find(db, id);
+        const state = await cancelReplay(db, id);
+        if (state === null) throw new RequestError(409, 'replay-finished', `The replay is over: it is ${replay.state}.`);
+        return state;
+      };
+      await recordAction(db, { actor, action: 'replay.cancel', target: id, detail: {} }, cancel, (state) => state);
+      return view(db, await find(db, id));
+    });
+  };
+}
+
+async function refuseTooMany(db: Database): Promise<void> {
+  const unfinished = await db.replay.count({ where: { state: { in: ['running', 'cancelling'] } } });
+  if (unfinished >= UNFINISHED_MAX) throw new RequestError(409, 'too-many-replays', `${unfinished} replays are not finished. Cancel some, or wait.`);
+}
+
+async function find(db: Database, id: string): Promise<Replay> {
+  const replay = await db.replay.findUnique({ where: { id } });
+  if (replay === null) throw new RequestError(404, 'replay-unknown', `There is no replay ${id}.`);
+  return replay;
+}
+
+async function view(db: Database, replay: Replay) {
+  return describe(replay, (await countOutcomes(db, [replay.id])).get(replay.id));
+}
+
+function describe(replay: Replay, counts: ReplayCounts = { applied: 0, alreadyApplied: 0, ignored: 0, parked: 0, failed: 0 }) {
+  const { id, module, mode, payNo, requestedBy, ratePerSecond, error } = replay;
+  const isWaiting = replay.state === 'running' && replay.claimedBy === null && replay.nextPosition === replay.fromPosition && replay.nextPosition < replay.toPosition;
+  return {
+    ...{ id, module, mode, payNo, requestedBy, ratePerSecond, error },
+    state: isWaiting ? 'queued' : replay.state,
+    range: { after: positionText(replay.fromPosition), publishedTo: positionText(replay.nextPosition), to: positionText(replay.toPosition) },
+    counts: { published: Number(replay.published), skipped: Number(replay.skipped), ...counts, remaining: outstandingOf(replay, counts) },
+    createdAt: replay.createdAt.toISOString(),
+    finishedAt: replay.finishedAt?.toISOString() ?? null,
+  };
+}

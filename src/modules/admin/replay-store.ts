@@ -1,0 +1,82 @@
+import type { ModuleName } from '../../contracts/topology.ts';
+import { MODULE_NAMES } from '../../contracts/topology.ts';
+import type { Replay } from '../../generated/prisma/client.ts';
+import type { Database } from '../../platform/database/database.ts';
+
+export type ReplayMode = 'missing' | 'reapply';
+export type ReplayState = 'running' | 'cancelling' | 'cancelled' | 'completed' | 'failed';
+
+/** How long a runner that says nothing is believed to be alive. Another one takes over after that. */
+export const CLAIM_MS = 10_000;
+
+export interface Progress {
+  /** Position the runner believes to be stored; if it is not, somebody else goes on with this replay. */
+  readonly before: bigint;
+  readonly after: bigint;
+  readonly published: number;
+  readonly skipped: number;
+}
+
+/** The modules that a replay sends to. */
+export function modulesOf(replay: Pick<Replay, 'module'>): readonly ModuleName[] {
+  return replay.module === 'all' ? MODULE_NAMES : [replay.module as ModuleName];
+}
+
+/**
+ * Claims the oldest replay that has something left to publish and that nobody works on. SKIP LOCKED lets several
+ * instances claim at once, each another one.
+ */
+export async function claimReplay(db: Database, owner: string, claimMs: number, active: readonly string[]): Promise<Replay | null> {
+  const rows = await db.$queryRaw<{ id: string }[]>`
+    UPDATE replays SET claimed_by = ${owner}, claimed_until = now() + ${claimMs}::int * interval '1 ms'
+    WHERE id = (
+      SELECT id FROM replays
+      WHERE state IN ('running', 'cancelling') AND (next_position < to_position OR state = 'cancelling')
+        AND NOT id = ANY(${active}::text[])
+        AND (claimed_until IS NULL OR claimed_until < now() OR claimed_by = ${owner})
+      ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING id`;
+  const id = rows[0]?.id;
+  return id === undefined ? null : db.replay.findUnique({ where: { id } });
+}
+
+/** Stores progress and prolongs the claim. @returns the state an operator wants, or `lost` when the claim is somebody else's. */
+export async function storeProgress(db: Database, id: string, owner: string, claimMs: number, progress: Progress): Promise<ReplayState | 'lost'> {
+  const rows = await db.$queryRaw<{ state: ReplayState }[]>`
+    UPDATE replays SET next_position = ${progress.after}, published = published + ${progress.published}::int, skipped = skipped + ${progress.skipped}::int,
+      claimed_until = now() + ${claimMs}::int * interval '1 ms'
+    WHERE id = ${id} AND claimed_by = ${owner} AND next_position = ${progress.before} AND state IN ('running', 'cancelling')
+    RETURNING state`;
+  return rows[0]?.state ?? 'lost';
+}
+
+export function renewClaim(db: Database, id: string, owner: string, claimMs: number, at: bigint): Promise<ReplayState | 'lost'> {
+  return storeProgress(db, id, owner, claimMs, { before: at, after: at, published: 0, skipped: 0 });
+}
+
+export async function releaseClaim(db: Database, id: string, owner: string): Promise<void> {
+  await db.replay.updateMany({ where: { id, claimedBy: owner }, data: { claimedBy: null, claimedUntil: null } });
+}
+
+export async function finishReplay(db: Database, id: string, state: 'cancelled' | 'completed' | 'failed', error: string | null = null): Promise<void> {
+  await db.replay.updateMany({
+    where: { id, state: { in: ['running', 'cancelling'] } },
+    data: { state, error, finishedAt: new Date(), claimedBy: null, claimedUntil: null },
+  });
+}
+
+/** Messages that no module could read are not sent; they are counted as failed for each module that would have got them. */
+export async function recordUnreadable(db: Database, replay: Pick<Replay, 'id' | 'module'>, eventIds: readonly string[]): Promise<void> {
+  const data = modulesOf(replay).flatMap((module) => eventIds.map((eventId) => ({ replayId: replay.id, module, eventId, outcome: 'failed' })));
+  if (data.length > 0) await db.replayOutcome.createMany({ data, skipDuplicates: true });
+}
+
+/** @returns the state after it: `cancelling` while a runner works on it, `cancelled` otherwise; null when it was over already. */
+export async function cancelReplay(db: Database, id: string): Promise<ReplayState | null> {
+  const rows = await db.$queryRaw<{ state: ReplayState }[]>`
+    UPDATE replays SET state = CASE WHEN claimed_until > now() THEN 'cancelling' ELSE 'cancelled' END,
+      finished_at = CASE WHEN claimed_until > now() THEN NULL ELSE now() END
+    WHERE id = ${id} AND state IN ('running', 'cancelling')
+    RETURNING state`;
+  return rows[0]?.state ?? null;
+}

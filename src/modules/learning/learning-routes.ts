@@ -1,0 +1,23 @@
+import { randomInt } from 'node:crypto';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { createRowIds } from '../../platform/database/row-ids.ts';
+import type { Database } from '../../platform/database/database.ts';
+import { courseRoutes } from './course-routes.ts';
+import { myCourseRoutes } from './my-course-routes.ts';
+import { selectionRoutes } from './selection-routes.ts';
+
+export interface LearningRoutesDeps {
+  readonly db: Database;
+  readonly now: () => Date;
+  /** Uniform integer from 0 to `bound` - 1; part of new ids. */
+  readonly random?: (bound: number) => number;
+}
+
+/** The shop's side of learning: courses, selections, my-courses. Authentication belongs to whoever registers this. */
+export function learningRoutes({ db, now, random = (bound) => randomInt(bound) }: LearningRoutesDeps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    await app.register(courseRoutes(db), { prefix: '/learning' });
+    await app.register(selectionRoutes({ db, now, newId: createRowIds({ now, random }) }), { prefix: '/learning' });
+    await app.register(myCourseRoutes(db, now), { prefix: '/learning' });
+  };
+}

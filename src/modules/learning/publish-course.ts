@@ -1,0 +1,31 @@
+import { CourseCharge } from '../../contracts/codes.ts';
+import { RequestError } from '../../contracts/errors.ts';
+import { parseMinorUnits } from '../../contracts/money.ts';
+import type { Course } from '../../generated/prisma/client.ts';
+import type { Database } from '../../platform/database/database.ts';
+
+export interface CourseOffer {
+  readonly name: string;
+  readonly companyId: string;
+  readonly charge: CourseCharge;
+  /** Integer minor units as decimal text. */
+  readonly price: string;
+  readonly validDays: number;
+}
+
+/**
+ * Publishes a course or changes a published one. Selections made before keep the name, price and days they were made with.
+ * @throws RequestError 422 when the price does not fit the charge.
+ */
+export function publishCourse(db: Database, courseId: string, offer: CourseOffer): Promise<Course> {
+  const { name, companyId, charge, validDays } = offer;
+  const content = { name, companyId, charge, price: priceOf(offer), validDays };
+  return db.course.upsert({ where: { courseId }, create: { courseId, ...content }, update: { ...content, updatedAt: new Date() } });
+}
+
+function priceOf({ charge, price }: CourseOffer): bigint {
+  const amount = parseMinorUnits(price);
+  if (amount === null) throw new RequestError(422, 'price-invalid', 'The price is larger than any price can be.');
+  if ((charge === CourseCharge.free) === (amount === 0n)) return amount;
+  throw new RequestError(422, 'price-contradicts-charge', charge === CourseCharge.free ? 'A free course has the price "0".' : 'A charged course has a price above "0".');
+}

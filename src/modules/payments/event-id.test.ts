@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import type { PaymentEvent, PaymentRequested } from '../../contracts/payment-events.ts';
+import { nameBasedId, paymentEventId, tradeFactId } from './event-id.ts';
+
+const facts = { payNo: 'p1', orderId: 'o1', outBusinessId: 'b1', orderType: '60201', userId: 'u1', amount: '1999', currency: 'CNY' } as const;
+const requested = { ...facts, provider: 'standard', account: 'demo', description: 'course', requestedAt: '2026-11-24T00:00:00.000Z' };
+
+describe('event ids', () => {
+  it('are version 5 UUIDs', () => {
+    expect(nameBasedId(['a'])).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  it('never change: an id that is stored must be made again from the same fact in years', () => {
+    expect(tradeFactId({ provider: 'alipay', account: 'main', providerTradeNo: 't1', payNo: 'p1' }, 'succeeded')).toMatchInlineSnapshot(`"1c33d8aa-dff6-58f0-b147-b119c5c9943f"`);
+  });
+
+  it('do not confuse lists of parts that join to the same text', () => {
+    const ids = [['a', 'b'], ['ab'], ['a,b'], ['a', '', 'b'], ['b', 'a'], ['a"', '"b'], []].map(nameBasedId);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('of a success leave out when and by which notification it was told', () => {
+    const told = (notificationId: string, paidAt: string): PaymentEvent => ({
+      type: 'PaymentSucceeded',
+      data: { ...facts, provider: 'standard', account: 'demo', providerTradeNo: 't1', notificationId, paidAt },
+    });
+    expect(paymentEventId(told('n1', '2026-11-24T00:00:00.000Z'))).toBe(paymentEventId(told('n2', '2026-11-25T00:00:00.000Z')));
+  });
+
+  it('of a request leave out its time, but no fact', () => {
+    const id = (change: Partial<PaymentRequested>): string => paymentEventId({ type: 'PaymentRequested', data: { ...requested, ...change } });
+    expect(id({ requestedAt: '2027-01-01T00:00:00.000Z' })).toBe(id({}));
+    for (const name of ['payNo', 'orderId', 'outBusinessId', 'userId', 'amount', 'currency', 'provider', 'account']) {
+      expect(id({ [name]: '1' }), name).not.toBe(id({}));
+    }
+  });
+});

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { PaymentEvent } from '../../contracts/payment-events.ts';
+
+/** Namespace of all ids made here. Changing it would make every retried fact a new one. */
+const NAMESPACE = Buffer.from('6f1b8f0c6a5d4e0f9a3b2c7d1e8f4a55', 'hex');
+
+/**
+ * Id of a payment event, the same however often and by whomever the same fact is told: a retry after an unknown outcome,
+ * a repeated notification and a race between two instances all write it once.
+ */
+export function paymentEventId(event: PaymentEvent): string {
+  switch (event.type) {
+    case 'PaymentRequested': {
+      const { payNo, orderId, outBusinessId, orderType, userId, amount, currency, provider, account } = event.data;
+      return nameBasedId(['requested', payNo, orderId, outBusinessId, orderType, userId, amount, currency, provider, account]);
+    }
+    case 'PaymentSucceeded':
+      return tradeFactId(event.data, 'succeeded');
+    case 'PaymentAttemptFailed':
+      return tradeFactId(event.data, 'attempt-failed');
+    case 'PaymentClosed':
+      return tradeFactId(event.data, 'closed');
+    case 'PaymentRefunded':
+      return tradeFactId(event.data, 'refunded', event.data.refundId);
+    case 'PaymentNotificationRejected':
+      return tradeFactId(event.data, 'rejected', event.data.reason, event.data.received);
+  }
+}
+
+export interface TradeIdentity {
+  readonly provider: string;
+  readonly account: string;
+  readonly providerTradeNo: string;
+  readonly payNo: string;
+}
+
+/**
+ * The payNo is part of the identity: if a provider ever names one trade for two payments, the second must not vanish
+ * in the modules' ledgers as "already applied".
+ */
+export function tradeFactId(trade: TradeIdentity, kind: string, ...more: readonly string[]): string {
+  return nameBasedId([trade.provider, trade.account, trade.providerTradeNo, kind, trade.payNo, ...more]);
+}
+
+/** UUID version 5 (RFC 9562). The parts are encoded as JSON, so that no two lists of parts give the same name. */
+export function nameBasedId(parts: readonly string[]): string {
+  const hash = createHash('sha1').update(NAMESPACE).update(JSON.stringify(parts)).digest().subarray(0, 16);
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
+  return hash.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

@@ -1,0 +1,41 @@
+import { paymentStream, type PaymentEvent } from '../../contracts/payment-events.ts';
+import { nameBasedId, paymentEventId } from './event-id.ts';
+import type { EventStore, ExpectedRevision, NewEvent, StoredEvent } from '../../platform/event-store/event-store.ts';
+
+/** A payment's events and the revision they were read at. */
+export interface PaymentHistory {
+  readonly events: readonly PaymentEvent[];
+  readonly revision: ExpectedRevision;
+}
+
+/** @throws DependencyUnavailableError */
+export async function readPayment(store: Pick<EventStore, 'readStream'>, payNo: string, deadlineMs?: number): Promise<PaymentHistory> {
+  const stored = await store.readStream(paymentStream(payNo), deadlineMs);
+  return { events: stored.map(toPaymentEvent), revision: stored.at(-1)?.revision ?? 'no-stream' };
+}
+
+/** Types of a later version pass through; the state ignores what it does not know. */
+function toPaymentEvent({ type, data }: StoredEvent): PaymentEvent {
+  return { type, data } as PaymentEvent;
+}
+
+export interface Cause {
+  /** What made us append: a notification's id, or the id of a request. */
+  readonly causationId: string;
+  /** 32 hex digits, when the request that caused it is traced. */
+  readonly traceId?: string;
+}
+
+export function toNewEvent(event: PaymentEvent, cause: Cause): NewEvent {
+  return { id: paymentEventId(event), type: event.type, data: event.data, metadata: toMetadata(event.data.payNo, cause) };
+}
+
+const TRACE_ID = /^[0-9a-f]{32}$/;
+
+export function toMetadata(payNo: string, { causationId, traceId }: Cause): Record<string, string> {
+  const metadata = { $correlationId: payNo, $causationId: causationId };
+  if (traceId === undefined || !TRACE_ID.test(traceId)) return metadata;
+  // The span has no recorder of its own; its id only has to differ from that of other causes in the trace.
+  const spanId = nameBasedId([traceId, causationId]).replaceAll('-', '').slice(-16);
+  return { ...metadata, traceparent: `00-${traceId}-${spanId}-01` };
+}

@@ -1,0 +1,92 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Notification } from './notification.ts';
+
+/**
+ * What a payment provider is to us: how its accounts are configured, how it proves that a notification is genuine, and
+ * which answers it understands. One file per provider; a new one also needs a line in `registry.ts`.
+ */
+export interface Provider {
+  /** Part of the webhook's path, of stream names and of events; never to be changed. */
+  readonly name: string;
+  /** Reads one entry of the accounts file. @throws ConfigError naming the field. */
+  readAccount(account: string, fields: AccountFields): ProviderAccount;
+  answer(outcome: ReceiveOutcome, traceId: string): Answer;
+}
+
+/** One merchant account with its verification keys. */
+export interface ProviderAccount {
+  readonly provider: string;
+  readonly account: string;
+  /** Pure and without I/O: checks the raw bytes against every key that is active at `now`. */
+  verify(request: WebhookRequest, now: Date): Verification;
+}
+
+export interface WebhookRequest {
+  readonly headers: IncomingHttpHeaders;
+  /** Exactly as received; nothing has been parsed. */
+  readonly body: Buffer;
+}
+
+export type Verification =
+  | { readonly outcome: 'refused'; readonly reason: RefusalReason }
+  | {
+      readonly outcome: 'verified';
+      /** Which key matched, so that an operator sees when an old one is no longer used. */
+      readonly keyId: string;
+      /** Pure: the content in our words. Only called after verification. */
+      read(): Reading;
+    };
+
+export type Reading =
+  | { readonly outcome: 'read'; readonly notification: Notification }
+  /** Genuine, but not in the format that was agreed on; `field` is a JSON pointer or a parameter's name. */
+  | { readonly outcome: 'malformed'; readonly field: string };
+
+/** Why a request is not believed. For metrics and logs only: the caller is told nothing but 401. */
+export type RefusalReason =
+  | 'unknown-account'
+  | 'headers-missing'
+  | 'headers-malformed'
+  | 'body-malformed'
+  | 'charset-unsupported'
+  | 'signature-type'
+  | 'signature-malformed'
+  | 'signature-mismatch'
+  | 'timestamp-stale'
+  | 'timestamp-in-future'
+  | 'no-active-key';
+
+/** What became of a webhook. The first four are durable or need no durability, and are the only ones acknowledged. */
+export type ReceiveOutcome =
+  | 'stored'
+  | 'rejected'
+  | 'duplicate'
+  | 'not-handled'
+  | 'unknown-payment'
+  | 'unavailable'
+  | 'malformed'
+  | 'too-large'
+  | 'refused';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export type AccountFields = Readonly<Record<string, unknown>> & { readonly path: string };
+
+/** Long enough for an order that is just being opened or a store that restarts; providers that know the header obey it. */
+export const RETRY_AFTER_SECONDS = 5;
+
+export const STATUS_BY_OUTCOME: Readonly<Record<ReceiveOutcome, number>> = {
+  stored: 200,
+  rejected: 200,
+  duplicate: 200,
+  'not-handled': 200,
+  'unknown-payment': 503,
+  unavailable: 503,
+  malformed: 400,
+  'too-large': 413,
+  refused: 401,
+};

@@ -1,0 +1,165 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { Webhook } from 'standardwebhooks';
+import { describe, expect, it } from 'vitest';
+import { signStandard, signStandardAsymmetric, type StandardMessage } from '../sign/sign-standard.ts';
+import { readBody, standardWebhooks, TIMESTAMP_TOLERANCE_SECONDS } from './standard-webhooks.ts';
+
+const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
+const SECRET = newSecret();
+const NOW = new Date();
+const nowSeconds = Math.floor(NOW.getTime() / 1000);
+
+const paid = {
+  type: 'payment.succeeded',
+  timestamp: '2026-11-24T07:30:00Z',
+  data: { payNo: 'p1', tradeNo: 't1', amount: '1999', currency: 'CNY', paidAt: '2026-11-24T15:30:00+08:00' },
+};
+const BODY = JSON.stringify(paid);
+const message = (change: Partial<StandardMessage> = {}): StandardMessage => ({ id: 'msg_1', timestampSeconds: nowSeconds, body: BODY, ...change });
+
+function accountWith(keys: readonly object[]) {
+  return standardWebhooks.readAccount('demo', { path: 'account', provider: 'standard', account: 'demo', keys });
+}
+
+const demo = accountWith([{ id: 'k1', secret: SECRET }]);
+
+function outcomeOf(headers: Record<string, string>, body = BODY, account = demo, now = NOW): string {
+  const verification = account.verify({ headers, body: Buffer.from(body) }, now);
+  return verification.outcome === 'verified' ? verification.keyId : verification.reason;
+}
+
+const signed = signStandard(SECRET, message());
+const signature = signed['webhook-signature'] ?? '';
+
+describe('Standard Webhooks verification', () => {
+  it('accepts what the reference library signs, and the reference library accepts what ours signs', () => {
+    const reference = new Webhook(SECRET);
+    const theirs = { ...signed, 'webhook-signature': reference.sign('msg_1', new Date(nowSeconds * 1000), BODY) };
+    expect(outcomeOf(theirs)).toBe('k1');
+    expect(reference.verify(BODY, signed)).toEqual(paid);
+  });
+
+  it.each([
+    ['no id', { ...signed, 'webhook-id': undefined }, 'headers-missing'],
+    ['no timestamp', { ...signed, 'webhook-timestamp': undefined }, 'headers-missing'],
+    ['no signature', { ...signed, 'webhook-signature': undefined }, 'headers-missing'],
+    ['an empty id', { ...signed, 'webhook-id': '' }, 'headers-malformed'],
+    ['two ids, as Node joins them', { ...signed, 'webhook-id': 'msg_1, msg_2' }, 'headers-malformed'],
+    ['a timestamp with junk behind', { ...signed, 'webhook-timestamp': `${nowSeconds}junk` }, 'headers-malformed'],
+    ['a negative timestamp', { ...signed, 'webhook-timestamp': '-1' }, 'headers-malformed'],
+    ['a timestamp with a fraction', { ...signed, 'webhook-timestamp': `${nowSeconds}.0` }, 'headers-malformed'],
+    ['an empty signature header', { ...signed, 'webhook-signature': '' }, 'signature-malformed'],
+    ['a signature without scheme', { ...signed, 'webhook-signature': signature.slice(3) }, 'signature-malformed'],
+    ['two signature headers, as Node joins them', { ...signed, 'webhook-signature': `${signature}, ${signature}` }, 'signature-malformed'],
+    ['a signature that is not Base64', { ...signed, 'webhook-signature': 'v1,***' }, 'signature-malformed'],
+    ['a signature in the URL alphabet', { ...signed, 'webhook-signature': 'v1,ab-_' }, 'signature-malformed'],
+    ['a signature with spaces inside', { ...signed, 'webhook-signature': `${signature}  v1,AAAA` }, 'signature-malformed'],
+    ['eleven signatures', { ...signed, 'webhook-signature': Array<string>(11).fill(signature).join(' ') }, 'signature-malformed'],
+    ['a signature header of 5 KB', { ...signed, 'webhook-signature': `${signature} v9,${'A'.repeat(5_000)}` }, 'signature-malformed'],
+    ['only schemes that we do not know', { ...signed, 'webhook-signature': signature.replace('v1', 'v2') }, 'signature-mismatch'],
+    ['a truncated signature', { ...signed, 'webhook-signature': `v1,${Buffer.from(signature.slice(3), 'base64').subarray(0, 16).toString('base64')}` }, 'signature-mismatch'],
+    ['the signature of another id', { ...signed, 'webhook-id': 'msg_2' }, 'signature-mismatch'],
+    ['the signature of another time', { ...signed, 'webhook-timestamp': String(nowSeconds - 1) }, 'signature-mismatch'],
+    ['the signature of another secret', signStandard(newSecret(), message()), 'signature-mismatch'],
+  ])('refuses %s', (_what, headers, reason) => {
+    expect(outcomeOf(headers as Record<string, string>)).toBe(reason);
+  });
+
+  it('refuses a body that differs in one byte, also when it means the same', () => {
+    expect(outcomeOf(signed, `${BODY} `)).toBe('signature-mismatch');
+    expect(outcomeOf(signed, BODY.replace('1999', '9999'))).toBe('signature-mismatch');
+    expect(outcomeOf(signed, `\ufeff${BODY}`)).toBe('signature-mismatch');
+    expect(outcomeOf(signed, '')).toBe('signature-mismatch');
+  });
+
+  it.each([
+    [-TIMESTAMP_TOLERANCE_SECONDS - 1, 'timestamp-stale'],
+    [-TIMESTAMP_TOLERANCE_SECONDS, 'k1'],
+    [TIMESTAMP_TOLERANCE_SECONDS, 'k1'],
+    [TIMESTAMP_TOLERANCE_SECONDS + 1, 'timestamp-in-future'],
+  ])('judges a message sent %i s from now as %s', (offset, outcome) => {
+    expect(outcomeOf(signStandard(SECRET, message({ timestampSeconds: nowSeconds + offset })))).toBe(outcome);
+  });
+
+  it('does not tell an old forgery from a fresh one: the signature is judged before the time', () => {
+    expect(outcomeOf(signStandard(newSecret(), message({ timestampSeconds: 1 })))).toBe('signature-mismatch');
+  });
+
+  it('accepts any of several secrets and any of several signatures, and says which secret it was', () => {
+    const second = newSecret();
+    const account = accountWith([{ id: 'k1', secret: SECRET }, { id: 'k2', secret: second }]);
+    const bySecond = signStandard(second, message());
+    expect(outcomeOf(signed, BODY, account)).toBe('k1');
+    expect(outcomeOf(bySecond, BODY, account)).toBe('k2');
+    const both = { ...signed, 'webhook-signature': `v1,${'A'.repeat(43)}= ${bySecond['webhook-signature'] ?? ''}` };
+    expect(outcomeOf(both, BODY, account)).toBe('k2');
+    expect(outcomeOf(both)).toBe('signature-mismatch');
+  });
+
+  it('believes a secret up to and including notAfter, and not a second longer', () => {
+    const notAfter = new Date(nowSeconds * 1000);
+    const account = accountWith([{ id: 'old', secret: SECRET, notAfter: notAfter.toISOString() }]);
+    expect(outcomeOf(signed, BODY, account, notAfter)).toBe('old');
+    expect(outcomeOf(signed, BODY, account, new Date(notAfter.getTime() + 1_000))).toBe('no-active-key');
+  });
+
+  it('accepts v1a with an Ed25519 key, and no HMAC that is keyed with that public key', () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64');
+    const account = accountWith([{ id: 'ed', publicKey: `whpk_${raw}` }]);
+    const asymmetric = signStandardAsymmetric(privateKey, message());
+    expect(outcomeOf(asymmetric, BODY, account)).toBe('ed');
+    expect(outcomeOf(asymmetric, `${BODY} `, account)).toBe('signature-mismatch');
+    expect(outcomeOf(signStandard(`whsec_${raw}`, message()), BODY, account)).toBe('signature-mismatch');
+    expect(outcomeOf(asymmetric)).toBe('signature-mismatch');
+  });
+});
+
+describe('the content of a Standard Webhook', () => {
+  const read = (body: unknown) => readBody('demo', 'msg_1', Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
+  const withData = (change: object) => ({ ...paid, data: { ...paid.data, ...change } });
+
+  it('becomes a success in our words, with the time in UTC', () => {
+    expect(read(paid)).toEqual({
+      outcome: 'read',
+      notification: {
+        kind: 'succeeded', provider: 'standard', account: 'demo', notificationId: 'msg_1', providerType: 'payment.succeeded', payNo: 'p1',
+        providerTradeNo: 't1', amount: '1999', currency: 'CNY', paidAt: '2026-11-24T07:30:00.000Z', contradictions: [],
+      },
+    });
+  });
+
+  it('ignores members that it does not know', () => {
+    expect(read(withData({ buyer: 'someone', note: 1 }))).toEqual(read(paid));
+  });
+
+  it.each(['payment.failed', 'payment.closed', 'payment.refunded', 'customer.created'])('is not handled when its type is %s', (type) => {
+    expect(read({ type, data: { payNo: 'p1' } })).toMatchObject({ outcome: 'read', notification: { kind: 'not-handled', providerType: type, payNo: 'p1' } });
+  });
+
+  it.each([
+    ['no JSON', '{', ''],
+    ['an empty body', '', ''],
+    ['a list', [paid], ''],
+    ['no type', { data: {} }, ''],
+    ['a type that is no word', { type: 'a b', data: {} }, '/type'],
+    ['no data', { type: 'payment.succeeded' }, ''],
+    ['a payNo that is no name', withData({ payNo: '../x' }), '/data/payNo'],
+    ['a payNo that is a number', withData({ payNo: 1 }), '/data/payNo'],
+    ['an empty trade number', withData({ tradeNo: '' }), '/data/tradeNo'],
+    ['an amount as a number', withData({ amount: 1999 }), '/data/amount'],
+    ['an amount in yuan', withData({ amount: '19.99' }), '/data/amount'],
+    ['a negative amount', withData({ amount: '-1' }), '/data/amount'],
+    ['an amount with a leading zero', withData({ amount: '01' }), '/data/amount'],
+    ['a currency in lower case', withData({ currency: 'cny' }), '/data/currency'],
+    ['a time without zone', withData({ paidAt: '2026-11-24T07:30:00' }), '/data/paidAt'],
+    ['a time that does not exist', withData({ paidAt: '2026-13-24T07:30:00Z' }), '/data/paidAt'],
+    ['a key that reaches the prototype', '{"type":"payment.succeeded","__proto__":{"x":1},"data":{}}', ''],
+  ])('is malformed with %s', (_what, body, field) => {
+    expect(read(body)).toEqual({ outcome: 'malformed', field });
+  });
+
+  it('is malformed when it is not UTF-8', () => {
+    expect(readBody('demo', 'msg_1', Buffer.from([0x22, 0xff, 0x22]))).toEqual({ outcome: 'malformed', field: '' });
+  });
+});

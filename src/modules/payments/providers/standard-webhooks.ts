@@ -1,0 +1,159 @@
+import { isUtf8 } from 'node:buffer';
+import { createHmac, createPublicKey, createSecretKey, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
+import secureJson from 'secure-json-parse';
+import { Type, type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { ConfigError } from '../../../contracts/errors.ts';
+import { parseMinorUnits } from '../../../contracts/money.ts';
+import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, type NotificationSource } from './notification.ts';
+import { refuseUnknownFields, textField } from './account-fields.ts';
+import { decodeBase64 } from './base64.ts';
+import { problemAnswer } from './problem-answer.ts';
+import type { AccountFields, Provider, ProviderAccount, Reading, RefusalReason, Verification, WebhookRequest } from './provider.ts';
+import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts';
+
+/**
+ * Standard Webhooks 1.0 (standardwebhooks.com): `webhook-id`, `webhook-timestamp` and `webhook-signature` over
+ * `id.timestamp.body`, with HMAC-SHA256 (`v1`, secret `whsec_…`) or Ed25519 (`v1a`, public key `whpk_…`).
+ */
+export const standardWebhooks: Provider = { name: 'standard', readAccount, answer: problemAnswer };
+
+/** What the reference libraries use, in both directions: a clock that runs ahead is as suspect as a replay. */
+export const TIMESTAMP_TOLERANCE_SECONDS = 300;
+/** A sender signs with each of its active keys; more than this is an attempt to have us compute. */
+const SIGNATURES_MAX = 10;
+/** Ten signatures fit well; Node joins repeated headers into one, which would have no end. */
+const SIGNATURE_HEADER_LENGTH_MAX = 4_096;
+const WEBHOOK_ID = /^[\x21-\x7e]{1,256}$/;
+const TIMESTAMP = /^\d{1,12}$/;
+const SECRET_BYTES_MIN = 24;
+const SECRET_BYTES_MAX = 64;
+const ED25519_KEY_BYTES = 32;
+
+function readAccount(account: string, fields: AccountFields): ProviderAccount {
+  refuseUnknownFields(fields, ['provider', 'account', 'keys']);
+  const keys = readKeys(fields, ['secret', 'publicKey'], readKey);
+  return { provider: standardWebhooks.name, account, verify: (request, now) => verifyRequest(account, keys, request, now) };
+}
+
+function readKey(fields: AccountFields): KeyObject {
+  if (fields.publicKey !== undefined) {
+    const text = textField(fields, 'publicKey', /^whpk_/, 'whpk_ and Base64 of 32 bytes');
+    const bytes = decodeBase64(text.slice('whpk_'.length));
+    if (bytes?.length !== ED25519_KEY_BYTES) throw new ConfigError(`${fields.path}.publicKey must be whpk_ and Base64 of 32 bytes`);
+    return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x: bytes.toString('base64url') } });
+  }
+  const mustBe = `whsec_ and Base64 of ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes`;
+  const bytes = decodeBase64(textField(fields, 'secret', /^whsec_/, mustBe).slice('whsec_'.length));
+  if (bytes === null || bytes.length < SECRET_BYTES_MIN || bytes.length > SECRET_BYTES_MAX) {
+    throw new ConfigError(`${fields.path}.secret must be ${mustBe}`);
+  }
+  return createSecretKey(bytes);
+}
+
+function verifyRequest(account: string, keys: readonly VerificationKey<KeyObject>[], { headers, body }: WebhookRequest, now: Date): Verification {
+  const id = headers['webhook-id'];
+  const timestamp = headers['webhook-timestamp'];
+  const signatureHeader = headers['webhook-signature'];
+  if (typeof id !== 'string' || typeof timestamp !== 'string' || typeof signatureHeader !== 'string') return refused('headers-missing');
+  if (!WEBHOOK_ID.test(id) || !TIMESTAMP.test(timestamp)) return refused('headers-malformed');
+  const signatures = parseSignatures(signatureHeader);
+  if (signatures === null) return refused('signature-malformed');
+  const active = activeAt(keys, now);
+  if (active.length === 0) return refused('no-active-key');
+
+  const signed = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
+  const match = active.find(({ key }) => signatures.some((signature) => matches(key, signature, signed)));
+  if (match === undefined) return refused('signature-mismatch');
+  const ageSeconds = Math.floor(now.getTime() / 1000) - Number(timestamp);
+  if (ageSeconds > TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-stale');
+  if (ageSeconds < -TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-in-future');
+  return { outcome: 'verified', keyId: match.id, read: () => readBody(account, id, body) };
+}
+
+interface Signature {
+  readonly scheme: string;
+  readonly bytes: Buffer;
+}
+
+/** Schemes that we do not know are left out, as the specification asks; a malformed entry condemns the header. */
+function parseSignatures(header: string): Signature[] | null {
+  if (header.length > SIGNATURE_HEADER_LENGTH_MAX) return null;
+  const entries = header.split(' ');
+  if (entries.length > SIGNATURES_MAX) return null;
+  const signatures: Signature[] = [];
+  for (const entry of entries) {
+    const match = /^(v\d+[a-z]*),([^,]+)$/.exec(entry);
+    if (match === null) return null;
+    const [, scheme = '', text = ''] = match;
+    if (scheme !== 'v1' && scheme !== 'v1a') continue;
+    const bytes = decodeBase64(text);
+    if (bytes === null) return null;
+    signatures.push({ scheme, bytes });
+  }
+  return signatures;
+}
+
+/** Each scheme only with its kind of key: an HMAC keyed with a public key could be made by anybody. */
+function matches(key: KeyObject, { scheme, bytes }: Signature, signed: Buffer): boolean {
+  if (key.type === 'public') return scheme === 'v1a' && verify(null, signed, key, bytes);
+  if (scheme !== 'v1') return false;
+  const expected = createHmac('sha256', key).update(signed).digest();
+  return expected.length === bytes.length && timingSafeEqual(expected, bytes);
+}
+
+function refused(reason: RefusalReason): Verification {
+  return { outcome: 'refused', reason };
+}
+
+const Envelope = Type.Object({ type: Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' }), data: Type.Object({}) });
+
+/** Our own payload of a success; unknown members are ignored, so that a sender may add to it. */
+const PaymentSucceededPayload = Type.Object({
+  type: Type.Literal('payment.succeeded'),
+  data: Type.Object({
+    payNo: Type.String({ pattern: PAY_NO_PATTERN }),
+    tradeNo: Type.String({ pattern: PROVIDER_ID_PATTERN }),
+    amount: Type.String({ description: 'Integer minor units' }),
+    currency: Type.String({ pattern: '^[A-Z]{3}$' }),
+    paidAt: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$' }),
+  }),
+});
+
+const envelopeCheck = Compile(Envelope);
+const succeededCheck = Compile(PaymentSucceededPayload);
+
+export function readBody(account: string, webhookId: string, body: Buffer): Reading {
+  const value = parseJson(body);
+  if (!envelopeCheck.Check(value)) return { outcome: 'malformed', field: envelopeCheck.Errors(value)[0]?.instancePath ?? '' };
+  const source = { provider: standardWebhooks.name, account, notificationId: webhookId, providerType: value.type };
+  if (value.type !== 'payment.succeeded') return { outcome: 'read', notification: { kind: 'not-handled', ...source, payNo: payNoIn(value.data) } };
+  if (!succeededCheck.Check(value)) return { outcome: 'malformed', field: succeededCheck.Errors(value)[0]?.instancePath ?? '' };
+  return readSucceeded(source, value.data);
+}
+
+function readSucceeded(source: NotificationSource, data: Static<typeof PaymentSucceededPayload>['data']): Reading {
+  if (parseMinorUnits(data.amount) === null) return { outcome: 'malformed', field: '/data/amount' };
+  const paidAt = new Date(data.paidAt);
+  if (Number.isNaN(paidAt.getTime())) return { outcome: 'malformed', field: '/data/paidAt' };
+  const { payNo, tradeNo: providerTradeNo, amount, currency } = data;
+  return {
+    outcome: 'read',
+    notification: { kind: 'succeeded', ...source, payNo, providerTradeNo, amount, currency, paidAt: paidAt.toISOString(), contradictions: [] },
+  };
+}
+
+function payNoIn(data: object): string | null {
+  const { payNo } = data as { payNo?: unknown };
+  return typeof payNo === 'string' && new RegExp(PAY_NO_PATTERN).test(payNo) ? payNo : null;
+}
+
+/** @returns undefined for anything but a JSON document in UTF-8 without keys that reach an object's prototype. */
+function parseJson(body: Buffer): unknown {
+  if (!isUtf8(body)) return undefined;
+  try {
+    return secureJson.parse(body.toString('utf8'), undefined, { protoAction: 'error', constructorAction: 'error' });
+  } catch {
+    return undefined;
+  }
+}

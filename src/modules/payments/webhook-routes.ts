@@ -1,0 +1,70 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { toProblem } from '../../platform/http/problem.ts';
+import type { Logger } from '../../platform/observe/logger.ts';
+import { problemAnswer } from './providers/problem-answer.ts';
+import type { ReceiveOutcome } from './providers/provider.ts';
+import { providersByName } from './providers/registry.ts';
+import type { ReceiveNotification } from './receive-notification.ts';
+
+export interface WebhookRoutesDeps {
+  readonly receive: ReceiveNotification;
+  readonly log: Logger;
+}
+
+/** Providers send under 20 KB. */
+export const WEBHOOK_BODY_SIZE_MAX = 64 * 1024;
+/** The last line behind the store's own deadlines: providers are promised an answer within 4 s. Covers a slow body too. */
+export const WEBHOOK_TIMEOUT_MS = 3_800;
+
+interface WebhookPath {
+  readonly provider: string;
+  readonly account: string;
+}
+
+/**
+ * `POST /webhooks/:provider/:account`, in a scope of its own where a body of any content type arrives as the bytes that
+ * were signed. There is no token: the signature is the authentication. Every answer, also to what the server itself
+ * refuses, has the form the provider understands, and a success is never the answer to an error.
+ */
+export function webhookRoutes({ receive, log }: WebhookRoutesDeps): FastifyPluginAsync {
+  return async (scope) => {
+    // The header says nothing that we believe, and a provider's malformed one must not cost a payment.
+    scope.addHook('onRequest', async (request) => void (request.headers['content-type'] = 'application/octet-stream'));
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.post<{ Params: WebhookPath }>('/webhooks/:provider/:account', {
+      schema: {
+        tags: ['webhooks'],
+        summary: 'Receives a signed notification of a payment provider',
+        params: Type.Object({ provider: Type.String(), account: Type.String() }),
+      },
+      bodyLimit: WEBHOOK_BODY_SIZE_MAX,
+      handlerTimeout: WEBHOOK_TIMEOUT_MS,
+      errorHandler: (error, request, reply) => {
+        const outcome = outcomeOf(error, request);
+        if (outcome === 'unavailable') log.error({ event: 'webhook.failed', traceId: request.id, err: error });
+        void answerWith(outcome, request, reply);
+      },
+      handler: async (request, reply) => {
+        const { provider, account } = request.params;
+        const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+        const outcome = await receive({ provider, account, headers: request.headers, body, traceId: request.id });
+        return answerWith(outcome, request, reply);
+      },
+    });
+  };
+}
+
+function answerWith(outcome: ReceiveOutcome, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { provider } = request.params as WebhookPath;
+  const answer = (providersByName.get(provider)?.answer ?? problemAnswer)(outcome, request.id);
+  return reply.code(answer.status).headers(answer.headers).send(answer.body);
+}
+
+/** What the server refused before or instead of our handler. Everything that is not the sender's fault is "try again". */
+function outcomeOf(error: unknown, request: FastifyRequest): ReceiveOutcome {
+  const { status } = toProblem(error, request.id).problem;
+  if (status === 413) return 'too-large';
+  return status < 500 ? 'malformed' : 'unavailable';
+}

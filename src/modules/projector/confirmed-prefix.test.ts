@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { createConfirmedPrefix } from './confirmed-prefix.ts';
+
+describe('confirmed prefix', () => {
+  it('moves only when nothing before is missing', () => {
+    const prefix = createConfirmedPrefix(-1n);
+    const [first, second, third] = [prefix.enter(0n), prefix.enter(7n), prefix.enter(9n)];
+    expect(prefix.done(third)).toBe(false);
+    expect(prefix.done(second)).toBe(false);
+    expect(prefix.proven).toBe(-1n);
+    expect(prefix.done(first)).toBe(true);
+    expect(prefix.proven).toBe(9n);
+    expect(prefix.pending).toBe(0);
+  });
+
+  it('skips what needs no publishing, but not past what is still unconfirmed', () => {
+    const prefix = createConfirmedPrefix(5n);
+    expect(prefix.skipTo(10n)).toBe(true);
+    const entry = prefix.enter(11n);
+    expect(prefix.skipTo(40n)).toBe(false);
+    expect(prefix.proven).toBe(10n);
+    expect(prefix.done(entry)).toBe(true);
+    expect(prefix.proven).toBe(40n);
+  });
+
+  it('ignores a skip to where it has already been', () => {
+    const prefix = createConfirmedPrefix(5n);
+    const entry = prefix.enter(6n);
+    expect([prefix.skipTo(3n), prefix.skipTo(6n)]).toEqual([false, false]);
+    prefix.done(entry);
+    expect(prefix.proven).toBe(6n);
+    expect(prefix.skipTo(6n)).toBe(false);
+  });
+
+  it('refuses a position that does not follow', () => {
+    const prefix = createConfirmedPrefix(5n);
+    expect(() => prefix.enter(5n)).toThrow('backwards');
+    prefix.enter(8n);
+    expect(() => prefix.enter(8n)).toThrow('backwards');
+    prefix.skipTo(20n);
+    expect(() => prefix.enter(20n)).toThrow('backwards');
+  });
+
+  it('a confirm that is reported twice proves nothing more', () => {
+    const prefix = createConfirmedPrefix(-1n);
+    const [first] = [prefix.enter(1n), prefix.enter(2n)];
+    prefix.done(first);
+    expect(prefix.done(first)).toBe(false);
+    expect(prefix.proven).toBe(1n);
+  });
+
+  // The oracle keeps every position in plain sets, and recomputes the prefix from scratch after each step.
+  it('agrees with a simple oracle over random orders of entering, skipping and confirming', () => {
+    for (let round = 0; round < 60; round++) {
+      const seed = (Math.random() * 2 ** 31) | 0;
+      const random = mulberry(seed);
+      const prefix = createConfirmedPrefix(-1n);
+      const steps: { upTo: bigint; isDone: boolean }[] = [];
+      const open: { entry: ReturnType<typeof prefix.enter>; step: (typeof steps)[number] }[] = [];
+      let last = -1n;
+      for (let i = 0; i < 3000; i++) {
+        const dice = random();
+        last += BigInt(1 + Math.floor(random() * 50));
+        if (dice < 0.45) {
+          const step = { upTo: last, isDone: false };
+          steps.push(step);
+          open.push({ entry: prefix.enter(last), step });
+        } else if (dice < 0.55) {
+          prefix.skipTo(last);
+          steps.push({ upTo: last, isDone: true });
+        } else if (open.length > 0) {
+          const [{ entry, step }] = open.splice(Math.floor(random() * open.length), 1) as [(typeof open)[number]];
+          step.isDone = true;
+          prefix.done(entry);
+        }
+        if (i % 50 === 0 || i > 2990) {
+          const missing = steps.findIndex((step) => !step.isDone);
+          const proven = (missing === -1 ? steps.at(-1) : steps[missing - 1])?.upTo ?? -1n;
+          expect(prefix.proven, `seed ${seed}, step ${i}`).toBe(proven);
+        }
+      }
+    }
+  });
+});
+
+function mulberry(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}

@@ -1,0 +1,66 @@
+import { DependencyUnavailableError } from '../../contracts/errors.ts';
+import { MODULE_QUEUES } from '../../contracts/topology.ts';
+import { openConfirmPublisher } from '../../platform/broker/confirm-publisher.ts';
+import type { BrokerConnection } from '../../platform/broker/connect.ts';
+import { keepBindings } from '../../platform/broker/keep-bindings.ts';
+import { declareTopology } from '../../platform/broker/topology.ts';
+import type { Database } from '../../platform/database/database.ts';
+import type { EventStore } from '../../platform/event-store/event-store.ts';
+import type { Logger } from '../../platform/observe/logger.ts';
+import type { Metrics } from '../../platform/observe/metrics.ts';
+import type { ReachWindow } from '../../platform/process/window.ts';
+import { createCheckpointStore, readCheckpoint, type StoredCheckpoint } from './checkpoint-store.ts';
+import { systemClock, type Clock } from './lease.ts';
+import { runProjector, type Projector } from './projector.ts';
+
+export { toMessage } from './to-message.ts';
+export type { Projector } from './projector.ts';
+export type { StoredCheckpoint } from './checkpoint-store.ts';
+
+/** Row of the checkpoint table. */
+export const PROJECTOR_NAME = 'payments';
+
+export interface ProjectorDeps {
+  readonly store: Pick<EventStore, 'follow'>;
+  /** A connection that nothing is consumed on: the broker may block it. */
+  readonly connection: BrokerConnection;
+  readonly database: Database;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly reach: ReachWindow;
+  readonly settings: { readonly windowSize: number; readonly confirmTimeoutMs: number };
+  /** Unique per process: who holds the lease. */
+  readonly instanceId: string;
+  readonly clock?: Clock;
+  /** Time after which a dead owner's lease is over; LEASE_TTL_MS unless a test is in a hurry. */
+  readonly leaseTtlMs?: number;
+}
+
+/** The worker that publishes every payment event on the exchange, in order, from the stored checkpoint on. */
+export function createProjector(deps: ProjectorDeps): Projector {
+  const { connection, store, log } = deps;
+  const queues = Object.values(MODULE_QUEUES);
+  return runProjector({
+    follow: store.follow.bind(store),
+    async openPublisher(signal) {
+      await connection.whenConnected(signal);
+      if (signal.aborted) throw new DependencyUnavailableError('broker', 'stopped while waiting for the broker');
+      await declareTopology(connection, queues);
+      return openConfirmPublisher(connection, { ...deps.settings, log });
+    },
+    keepBindings: (signal) => keepBindings(connection, queues, signal),
+    windowSize: deps.settings.windowSize,
+    reach: deps.reach,
+    checkpoints: createCheckpointStore(deps.database, PROJECTOR_NAME, deps.leaseTtlMs),
+    brokerState: () => connection.state,
+    instanceId: deps.instanceId,
+    clock: deps.clock ?? systemClock,
+    metrics: deps.metrics,
+    log,
+  });
+}
+
+/** What is stored, as every instance may read it; null before a projector ever ran. Rejects when the database is away. */
+export function readProjectorCheckpoint(database: Database): Promise<StoredCheckpoint | null> {
+  return readCheckpoint(database, PROJECTOR_NAME);
+}

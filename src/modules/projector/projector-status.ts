@@ -1,0 +1,107 @@
+import { FencedError, DependencyUnavailableError, TopologyError } from '../../contracts/errors.ts';
+import { describeError } from '../../platform/broker/error-log.ts';
+import { PublishFailure, type ConfirmPublisher } from '../../platform/broker/publisher.ts';
+import type { Metrics } from '../../platform/observe/metrics.ts';
+import type { WorkerHealth } from '../../platform/process/worker.ts';
+import type { CheckpointWriter } from './checkpoint-writer.ts';
+import type { Lease } from './lease.ts';
+
+/** A failure is believed to be over when something was proven since, or when a channel was open and idle this long. */
+const WELL_AFTER_MS = 2000;
+
+/** What the projector is doing; every phase knows only what is true in it. */
+export type ProjectorPhase =
+  | { readonly name: 'stopped' }
+  | { readonly name: 'waiting'; readonly reason: string }
+  | { readonly name: 'standing-by'; readonly heldBy: string }
+  | { readonly name: 'leading'; readonly epoch: bigint; readonly lease: Lease; readonly writer: CheckpointWriter };
+
+/** Collects what an operator should know, for health and metrics. Decides nothing. */
+export interface ProjectorStatus {
+  enter(phase: ProjectorPhase): void;
+  opened(publisher: ConfirmPublisher): void;
+  confirmed(): void;
+  proved(position: bigint): void;
+  /** A round ended with `error`. @returns the stable word under which it is counted. */
+  failed(error: unknown): string;
+  readonly proven: bigint | null;
+  health(): WorkerHealth;
+}
+
+export function createProjectorStatus(metrics: Metrics, brokerState: () => string, now: () => number): ProjectorStatus {
+  let phase: ProjectorPhase = { name: 'stopped' };
+  let publisher: ConfirmPublisher | null = null;
+  let openedAtMs = 0;
+  let failure: string | null = null;
+  let proven: bigint | null = null;
+
+  function isWellAgain(): boolean {
+    return publisher !== null && publisher.failure === null && publisher.inFlight === 0 && now() - openedAtMs > WELL_AFTER_MS;
+  }
+
+  function leadingHealth({ epoch, lease, writer }: Extract<ProjectorPhase, { name: 'leading' }>): WorkerHealth {
+    if (failure !== null && isWellAgain()) failure = null;
+    const detail = { role: 'leading', epoch: String(epoch), proven: String(proven), stored: String(writer.stored), inFlight: publisher?.inFlight ?? 0 };
+    if (failure !== null) return { status: 'degraded', reason: failure, detail };
+    const unavailable = writer.unavailable ?? lease.unavailable;
+    if (unavailable !== null) return { status: 'degraded', reason: `publishing goes on, but the checkpoint cannot be stored: ${unavailable}`, detail };
+    const broker = brokerState();
+    if (broker === 'blocked') return { status: 'degraded', reason: 'the broker is short of memory or disk and accepts nothing', detail };
+    return publisher === null ? { status: 'starting', reason: `the broker is ${broker}`, detail } : { status: 'ok', detail };
+  }
+
+  return {
+    enter(next) {
+      phase = next;
+      metrics.projectorActive.set(next.name === 'leading' ? 1 : 0);
+      if (next.name === 'leading') return;
+      publisher = null;
+      failure = null;
+      metrics.publishInFlight.set(0);
+    },
+    opened(next) {
+      publisher = next;
+      openedAtMs = now();
+    },
+    confirmed() {
+      metrics.published.inc();
+    },
+    proved(position) {
+      proven = position;
+      failure = null;
+      metrics.publishInFlight.set(publisher?.inFlight ?? 0);
+      metrics.checkpointPosition.set(Number(position));
+    },
+    failed(error) {
+      const reason = reasonOf(error);
+      failure = `${reason}: ${describeError(error)}`;
+      publisher = null;
+      metrics.publishFailures.inc({ reason });
+      metrics.publishInFlight.set(0);
+      return reason;
+    },
+    get proven() {
+      return proven;
+    },
+    health() {
+      switch (phase.name) {
+        case 'stopped':
+          return { status: 'starting', reason: 'not running' };
+        case 'waiting':
+          return { status: 'starting', reason: phase.reason };
+        case 'standing-by':
+          return { status: 'ok', detail: { role: 'standing-by', leader: phase.heldBy } };
+        case 'leading':
+          return leadingHealth(phase);
+      }
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof PublishFailure) return error.reason;
+  if (error instanceof TopologyError) return 'topology';
+  if (error instanceof FencedError) return 'fenced';
+  if (error instanceof DependencyUnavailableError) return `${error.dependency}-away`;
+  return 'unexpected';
+}

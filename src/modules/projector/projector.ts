@@ -1,0 +1,123 @@
+import { FencedError } from '../../contracts/errors.ts';
+import { describeError } from '../../platform/broker/error-log.ts';
+import type { Logger } from '../../platform/observe/logger.ts';
+import type { Metrics } from '../../platform/observe/metrics.ts';
+import { backoffMs, pause } from '../../platform/process/backoff.ts';
+import type { Worker } from '../../platform/process/worker.ts';
+import type { CheckpointStore, Grant } from './checkpoint-store.ts';
+import { createCheckpointWriter, type CheckpointWriter } from './checkpoint-writer.ts';
+import { acquireLease, type Clock, type Lease } from './lease.ts';
+import { createProjectorStatus } from './projector-status.ts';
+import { publishRound, type RoundPorts, type RoundProgress } from './publish-round.ts';
+
+/*
+ * Order: lease → topology → follow the log from the proven position → publish → proven → checkpoint → (at the end)
+ * drain → last checkpoint → lease given back.
+ *
+ * Two positions: *proven* is in memory and moves with the confirms; *stored* is the checkpoint and follows it. A round
+ * that fails starts again from proven, a process that starts begins from stored. Both only ever repeat, never skip.
+ */
+
+/** How often an instance without the lease, or without a database, asks for it. */
+const STANDBY_POLL_MS = 1000;
+/** A round that lasted this long was well; its failure starts over with the first delay. */
+const WELL_AFTER_MS = 60_000;
+
+export interface Projector extends Worker {
+  /** Checkpoint this instance last knew to be stored; null while it has not led. */
+  position(): bigint | null;
+  /** Position up to which this instance has proven everything published; null while it has not led. */
+  provenPosition(): bigint | null;
+}
+
+export interface ProjectorPorts extends RoundPorts {
+  readonly checkpoints: CheckpointStore;
+  /** State of the broker connection in one word, for health. */
+  brokerState(): string;
+  readonly instanceId: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+export function runProjector(ports: ProjectorPorts): Projector {
+  const { checkpoints, clock, log } = ports;
+  const status = createProjectorStatus(ports.metrics, () => ports.brokerState(), () => clock.monotonicMs());
+  let stored: (() => bigint) | null = null;
+
+  async function standBy(signal: AbortSignal): Promise<(Lease & Grant) | null> {
+    while (!signal.aborted) {
+      try {
+        const answer = await acquireLease(checkpoints, ports.instanceId, clock);
+        if (!('heldBy' in answer)) return answer;
+        status.enter({ name: 'standing-by', heldBy: answer.heldBy });
+      } catch (error) {
+        // Without the checkpoint there is no position to begin from, so nothing is published.
+        status.enter({ name: 'waiting', reason: `the checkpoint cannot be read: ${describeError(error)}` });
+      }
+      await pause(STANDBY_POLL_MS, signal);
+    }
+    return null;
+  }
+
+  /** Publishes until asked to stop, or until another instance has the lease. */
+  async function lead(lease: Lease & Grant, signal: AbortSignal): Promise<void> {
+    const fenced = new AbortController();
+    const onFenced = (error: unknown): void => fenced.abort(error);
+    const untilOver = AbortSignal.any([signal, fenced.signal]);
+    const writer = createCheckpointWriter(checkpoints, lease.epoch, lease.position, log, onFenced);
+    stored = () => writer.stored;
+    status.enter({ name: 'leading', epoch: lease.epoch, lease, writer });
+    const keeping = lease.keep(untilOver).catch(onFenced);
+    await publishRounds(lease, writer, onFenced, untilOver);
+    await keeping;
+    if (fenced.signal.aborted) {
+      log.warn({ event: 'projector.fenced', reason: status.failed(fenced.signal.reason), epoch: lease.epoch.toString(), proven: String(status.proven) });
+    } else if (await writer.flush()) {
+      await checkpoints.release(lease.epoch).catch((error: unknown) => log.warn({ event: 'projector.lease-not-released', error: describeError(error) }));
+    }
+    writer.stop();
+  }
+
+  /** One round after the other, each from what the one before has proven. */
+  async function publishRounds(lease: Lease & Grant, writer: CheckpointWriter, onFenced: (error: unknown) => void, signal: AbortSignal): Promise<void> {
+    let proven = lease.position;
+    const proved = (position: bigint): void => {
+      proven = position;
+      status.proved(position);
+      writer.prove(position);
+    };
+    const progress: RoundProgress = { opened: (publisher) => status.opened(publisher), confirmed: () => status.confirmed(), proved };
+    proved(proven);
+    const isOver = (): boolean => signal.aborted;
+    for (let attempt = 1; !isOver(); attempt++) {
+      const [from, startedAtMs] = [proven, clock.monotonicMs()];
+      try {
+        await publishRound(ports, from, lease, progress, signal);
+      } catch (error) {
+        if (error instanceof FencedError) onFenced(error);
+        if (isOver()) return;
+        if (proven > from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) attempt = 1;
+        log.warn({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: proven.toString(), attempt });
+        await pause(backoffMs(attempt), signal);
+      }
+    }
+  }
+
+  return {
+    name: 'projector',
+    async run(signal) {
+      try {
+        for (let lease = await standBy(signal); lease !== null; lease = await standBy(signal)) {
+          log.info({ event: 'projector.leading', epoch: lease.epoch.toString(), position: lease.position.toString() });
+          await lead(lease, signal);
+        }
+      } finally {
+        status.enter({ name: 'stopped' });
+      }
+    },
+    health: () => status.health(),
+    position: () => stored?.() ?? null,
+    provenPosition: () => status.proven,
+  };
+}

@@ -1,0 +1,65 @@
+import type { Socket } from 'node:net';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { Prisma, PrismaClient } from '../../generated/prisma/client.ts';
+import { sessionSettings } from './connection.ts';
+
+export { isDatabaseUnavailable } from './classify-error.ts';
+export { migrate } from './migrate.ts';
+
+export type Database = PrismaClient;
+export type Transaction = Prisma.TransactionClient;
+
+/*
+ * How a server that is away or frozen is noticed, earliest first. None of these ends the process; each makes the call
+ * fail with an error that `isDatabaseUnavailable` recognises.
+ *
+ *   no connection             CONNECT_TIMEOUT_MS (connection.ts), also when all connections are taken
+ *   a statement takes long    STATEMENT_TIMEOUT_MS, by the server
+ *   the server says nothing   SILENCE_MAX_MS, by us: the connection is destroyed and never used again
+ *   a transaction takes long  TRANSACTION_TIMEOUT_MS, by us
+ *   we say nothing            IDLE_IN_TRANSACTION_MAX_MS, by the server, so that our frozen process frees its locks
+ */
+const STATEMENT_TIMEOUT_MS = 15_000;
+/** Longer than a statement may take, so that silence means the server or the network is gone. */
+const SILENCE_MAX_MS = 20_000;
+const TRANSACTION_TIMEOUT_MS = 30_000;
+/** Waiting for a connection of the pool before a transaction; as long as connecting may take. */
+const TRANSACTION_MAX_WAIT_MS = 5_000;
+const IDLE_IN_TRANSACTION_MAX_MS = 30_000;
+
+export interface DatabaseOptions {
+  /** Connections at once; each is a process on the server. */
+  readonly poolSizeMax: number;
+  /** Told of connections lost while nobody used them. Calls that fail throw; they are not told here. */
+  readonly onConnectionLost?: (error: Error) => void;
+  readonly statementTimeoutMs?: number;
+  /** Must be longer than `statementTimeoutMs`. */
+  readonly silenceMaxMs?: number;
+}
+
+/**
+ * Prisma over a pool of connections. Nothing is connected until the first call, so this never fails because the server
+ * is away. `$disconnect()` ends the pool.
+ */
+export function connectDatabase(databaseUrl: string, options: DatabaseOptions): Database {
+  const { poolSizeMax, onConnectionLost = () => undefined, statementTimeoutMs = STATEMENT_TIMEOUT_MS, silenceMaxMs = SILENCE_MAX_MS } = options;
+  const { connection, schema } = sessionSettings(databaseUrl, {
+    statement_timeout: String(statementTimeoutMs),
+    idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_MAX_MS),
+  });
+  const pool = new pg.Pool({ ...connection, max: poolSizeMax });
+  // Without a listener, the loss of an idle connection would end the process.
+  pool.on('error', onConnectionLost);
+  pool.on('connect', (client) => endWhenSilent(client, silenceMaxMs));
+  return new PrismaClient({
+    adapter: new PrismaPg(pool, { schema, disposeExternalPool: true }),
+    transactionOptions: { maxWait: TRANSACTION_MAX_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
+  });
+}
+
+/** The pool closes idle connections long before, so silence here means an answer that does not come. */
+function endWhenSilent(client: pg.PoolClient, silenceMaxMs: number): void {
+  const { stream } = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection;
+  stream.setTimeout(silenceMaxMs, () => stream.destroy());
+}

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RabbitMqBinaries } from './rabbitmq-binaries.ts';
+import { BASE_ENVIRONMENT } from './server-environment.ts';
+
+/** The three ports of one private broker. */
+export interface BrokerPorts {
+  readonly amqp: number;
+  /** Erlang's own protocol, over which rabbitmqctl speaks to the broker. */
+  readonly distribution: number;
+  /** Erlang's port mapper. One per broker, so that equal node names on one machine do not meet. */
+  readonly epmd: number;
+}
+
+export const BROKER_USER = 'paynotify';
+
+/** Unique per data directory is enough: names are looked up in the broker's own port mapper. */
+const NODE_NAME = 'paynotify@localhost';
+
+/** The default of 512 MiB is kept in memory, too; at 64 MiB throughput was the same and the broker far smaller. */
+const WAL_SIZE_MAX_BYTES = 64 * 1024 * 1024;
+
+/**
+ * After a crash a queue's dead-letter worker may start before the exchanges are back, and then waits this long before it
+ * tries again. The default of 3 minutes looks like lost messages.
+ */
+const DEAD_LETTER_CONFIRM_TIMEOUT_MS = 5_000;
+
+/** Writes every file a private broker reads, each time, because ports may have changed. Returns the password of BROKER_USER. */
+export function writeBrokerFiles(folder: string, ports: BrokerPorts): string {
+  for (const name of ['home', 'mnesia', 'log']) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+  const password = secret(join(folder, 'password'));
+  const cookie = join(folder, 'home/.erlang.cookie');
+  secret(cookie);
+  // Erlang refuses a cookie that anybody but its owner may read.
+  chmodSync(cookie, 0o400);
+  const files = {
+    'rabbitmq.conf': [
+      `listeners.tcp.local = 127.0.0.1:${ports.amqp}`,
+      `default_user = ${BROKER_USER}`,
+      `default_pass = ${password}`,
+      'log.console = false',
+      'log.file.level = warning',
+      `raft.wal_max_size_bytes = ${WAL_SIZE_MAX_BYTES}`,
+      '',
+    ].join('\n'),
+    'advanced.config': `[{rabbit,[{dead_letter_worker_publisher_confirm_timeout,${DEAD_LETTER_CONFIRM_TIMEOUT_MS}}]}].\n`,
+    enabled_plugins: '[].\n',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 });
+  return password;
+}
+
+/** What the broker, its port mapper and rabbitmqctl must all be given alike to find each other and nobody else. */
+export function brokerEnvironment(folder: string, ports: BrokerPorts, programs: RabbitMqBinaries): Readonly<Record<string, string>> {
+  return {
+    ...BASE_ENVIRONMENT,
+    PATH: `${programs.searchPath}:${BASE_ENVIRONMENT['PATH']}`,
+    HOME: join(folder, 'home'),
+    RABBITMQ_CONF_ENV_FILE: join(folder, 'no-such-file'),
+    RABBITMQ_NODENAME: NODE_NAME,
+    RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(folder, 'log'),
+    RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'advanced.config'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
+    RABBITMQ_PID_FILE: join(folder, 'broker.pid'),
+    RABBITMQ_DIST_PORT: String(ports.distribution),
+    ERL_EPMD_PORT: String(ports.epmd),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    ERL_CRASH_DUMP: join(folder, 'log/erl_crash.dump'),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_CTL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    // Makes the start script become the broker instead of waiting for it, so that signals and pid are the broker's own.
+    RUNNING_UNDER_SYSTEMD: 'true',
+  };
+}
+
+function secret(file: string): string {
+  if (!existsSync(file)) {
+    const next = `${file}.new`;
+    writeFileSync(next, randomBytes(24).toString('hex'), { mode: 0o600 });
+    renameSync(next, file);
+  }
+  return readFileSync(file, 'utf8').trim();
+}

@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { EmbeddedServiceError } from '../../contracts/errors.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { startGuarded, type Guarded } from './guardian.ts';
+import { clearLeftovers, isGone } from './leftovers.ts';
+import { rabbitMqBinaries, type RabbitMqBinaries } from './rabbitmq-binaries.ts';
+import { BROKER_USER, brokerEnvironment, writeBrokerFiles, type BrokerPorts } from './rabbitmq-files.ts';
+import { openServerLog } from './server-log.ts';
+
+/**
+ * A private RabbitMQ: own node name, ports, cookie and data, loopback only; a broker of the system is never touched.
+ *
+ * Order of starting:
+ *   1. a broker left over by a killed application ends,
+ *   2. the port mapper starts first and as a child of ours (else the broker starts one that outlives everything),
+ *   3. the broker starts, recovers its queues, and opens its AMQP port last: that is when it is ready.
+ * Order of stopping: the broker, then its port mapper.
+ */
+export interface EmbeddedRabbitMq {
+  /** AMQP URL of the default vhost, password included. */
+  readonly url: string;
+  /** Process id of the broker. */
+  readonly pid: number;
+  /** Resolves when the broker has ended, asked or not, with the reason in words. */
+  readonly exited: Promise<string>;
+  /** Runs rabbitmqctl (0.7 s, mostly processor time) and resolves with its output; rejects with its complaint. */
+  ctl(args: readonly string[]): Promise<string>;
+  /** Stops broker and port mapper. Calling it again waits for the same end. */
+  stop(): Promise<void>;
+}
+
+export interface EmbeddedRabbitMqOptions {
+  readonly directory: DataDirectory;
+  /** A fixed AMQP port; without it one is chosen free and remembered. */
+  readonly port?: number;
+  readonly log: Logger;
+}
+
+/** A clean stop takes about a second; a large backlog may take longer to be written. */
+const STOP_LIMIT_MS = 15_000;
+const MAPPER_STOP_LIMIT_MS = 2_000;
+/** About 10 s is usual, 40 s with a large backlog; a slow or busy machine takes several times that. */
+const READY_LIMIT_MS = 300_000;
+const READY_POLL_MS = 50;
+/** Erlang's small helper processes notice the broker's end by a closed pipe, a moment later. */
+const HELPERS_END_LIMIT_MS = 2_000;
+/** rabbitmqctl has a time limit of its own for most commands, but not for reaching the broker. */
+const CTL_LIMIT_MS = 60_000;
+/** A port may be taken between its choice and its use; that this happens again and again is no accident any more. */
+const ATTEMPTS_MAX = 3;
+
+const PROGRAMS = ['beam.smp', 'epmd', 'erl_child_setup', 'inet_gethost'];
+
+/** @throws EmbeddedServiceError with the end of the broker's own log when it cannot be started. */
+export async function startEmbeddedRabbitMq({ directory, port, log }: EmbeddedRabbitMqOptions): Promise<EmbeddedRabbitMq> {
+  const programs = rabbitMqBinaries(directory.path);
+  const folder = directory.folder('rabbitmq');
+  await clearLeftovers(folder, { programs: PROGRAMS, stopSignal: 'SIGTERM', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
+  for (let attempt = 1; ; attempt++) {
+    const ports = await takePorts(directory, port);
+    const outcome = await tryStart(folder, ports, programs);
+    if (typeof outcome !== 'string') return outcome;
+    if (!/eaddrinuse|address already in use/i.test(outcome) || attempt >= ATTEMPTS_MAX) throw new EmbeddedServiceError(outcome);
+    for (const name of PORT_NAMES) directory.ports.forget(name);
+  }
+}
+
+const PORT_NAMES = ['amqp', 'erlang-distribution', 'erlang-port-mapper'] as const;
+
+async function takePorts({ ports }: DataDirectory, port: number | undefined): Promise<BrokerPorts> {
+  const [amqp, distribution, epmd] = PORT_NAMES;
+  return { amqp: port ?? (await ports.take(amqp)), distribution: await ports.take(distribution), epmd: await ports.take(epmd) };
+}
+
+/** The running broker, or why it ended while starting. */
+async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBinaries): Promise<EmbeddedRabbitMq | string> {
+  const password = writeBrokerFiles(folder, ports);
+  const environment = brokerEnvironment(folder, ports, programs);
+  const output = openServerLog(join(folder, 'server.log'));
+  const place = { folder, environment, log: output, stopSignal: 'TERM', user: null } as const;
+  const mapper = await startGuarded({ ...place, command: [programs.epmd], stopLimitMs: MAPPER_STOP_LIMIT_MS });
+  const broker = await startGuarded({ ...place, command: [programs.server], stopLimitMs: STOP_LIMIT_MS });
+  const ended = broker.exited.then(async (reason) => {
+    await mapper.stop();
+    await isGone(folder, PROGRAMS, HELPERS_END_LIMIT_MS);
+    return reason;
+  });
+  try {
+    if (!(await isReady(broker, ports.amqp))) return `The private RabbitMQ ${await ended} while starting. The end of ${output.file}:\n${output.tail()}`;
+  } catch (error) {
+    await broker.stop();
+    throw error;
+  } finally {
+    void ended.then(() => output.close());
+  }
+  return {
+    url: `amqp://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}`,
+    pid: broker.pid,
+    exited: ended,
+    ctl: (args) => rabbitmqctl(programs.ctl, args, environment),
+    async stop() {
+      await broker.stop();
+      await ended;
+    },
+  };
+}
+
+/** Whether the broker came up; false when it ended instead. */
+async function isReady(broker: Guarded, port: number): Promise<boolean> {
+  const deadline = performance.now() + READY_LIMIT_MS;
+  while (performance.now() < deadline) {
+    if (broker.hasExited()) return false;
+    if (await accepts(port)) return true;
+    await wait(READY_POLL_MS);
+  }
+  throw new EmbeddedServiceError(`The private RabbitMQ runs (process ${broker.pid}) but did not open its port ${port} within ${READY_LIMIT_MS / 1000} s.`);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+const execute = promisify(execFile);
+
+async function rabbitmqctl(program: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
+  try {
+    const { stdout } = await execute(program, ['--quiet', ...args], { env: environment, timeout: CTL_LIMIT_MS });
+    return stdout;
+  } catch (error) {
+    const { stderr, stdout } = error as { stderr?: string; stdout?: string };
+    throw new EmbeddedServiceError(`rabbitmqctl ${args[0]} failed: ${(stderr || stdout || (error as Error).message).trim()}`, { cause: error });
+  }
+}

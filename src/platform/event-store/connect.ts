@@ -1,0 +1,43 @@
+import { append } from './append.ts';
+import { openConnection } from './connection.ts';
+import { createConnectionSlot } from './connection-slot.ts';
+import type { EventStore } from './event-store.ts';
+import { follow } from './follow.ts';
+import { readAllPage, readHeadPosition, readStream } from './read.ts';
+import type { Logger } from '../observe/logger.ts';
+
+/** A webhook must be answered within 4 s, and reads its stream before it appends. */
+export const APPEND_DEADLINE_MS = 3_000;
+export const READ_DEADLINE_MS = 3_000;
+/** A page may be large, and whoever reads pages is not being waited for by a provider. */
+export const READ_ALL_DEADLINE_MS = 10_000;
+
+/** Opens nothing yet: the first call connects, and a store that is away at the start is an error of that call only. */
+export function connectEventStore(connectionString: string, log: Logger): EventStore {
+  const slot = createConnectionSlot(() => {
+    log.debug({ event: 'event-store.connecting' });
+    return openConnection(connectionString);
+  });
+  const store: EventStore = {
+    append: (stream, events, expected, deadlineMs = APPEND_DEADLINE_MS) => append(slot, stream, events, expected, deadlineMs),
+    readStream: (stream, deadlineMs = READ_DEADLINE_MS) => readStream(slot, stream, deadlineMs),
+    readAll: (from, prefixes, countMax) => readAllPage(slot, from, prefixes, countMax, READ_ALL_DEADLINE_MS),
+    headPosition: () => readHeadPosition(slot, READ_DEADLINE_MS),
+    async follow(from, prefixes, handlers, signal) {
+      const connection = openConnection(connectionString);
+      try {
+        await follow(connection, from, prefixes, handlers, signal);
+      } finally {
+        await connection.close();
+      }
+    },
+    async ping(deadlineMs) {
+      return readHeadPosition(slot, deadlineMs).then(
+        () => true,
+        () => false,
+      );
+    },
+    dispose: () => slot.close(),
+  };
+  return store;
+}

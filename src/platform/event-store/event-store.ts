@@ -1,0 +1,73 @@
+/**
+ * The event store as the modules see it: a thin guard around `@eventstore/db-client` 6.2.1. Everything here has a
+ * deadline and treats "ended", "closed" and "error" alike, because the client itself does not.
+ */
+
+export interface NewEvent {
+  /** UUID, deterministic, so that a retry after an unknown outcome cannot double the fact. */
+  readonly id: string;
+  readonly type: string;
+  readonly data: object;
+  readonly metadata: object;
+}
+
+export interface StoredEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly stream: string;
+  readonly revision: bigint;
+  /** $all commit position; present when read from $all or subscribed. -1n when read from a stream without one. */
+  readonly position: bigint;
+  readonly recordedAt: Date;
+  readonly data: unknown;
+  readonly metadata: unknown;
+}
+
+/** Revision the stream must be at: its last event's revision, or `no-stream`, or `any` (only for streams where doubles are harmless). */
+export type ExpectedRevision = bigint | 'no-stream' | 'any';
+
+export type AppendResult =
+  | { readonly outcome: 'appended'; readonly revision: bigint; readonly position: bigint }
+  /** Somebody else appended first: read again and decide again. */
+  | { readonly outcome: 'conflict' };
+
+export interface EventStore {
+  /**
+   * Appends atomically. After an unknown outcome (deadline, lost connection) it tries again with the same ids at the same
+   * revision until `deadlineMs` is over; the store answers a repeated append with success.
+   * @throws DependencyUnavailableError when the store is away, AppendOutcomeUnknownError when it may or may not have happened.
+   */
+  append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision, deadlineMs?: number): Promise<AppendResult>;
+  /** All events of a stream, oldest first; empty when it does not exist. @throws DependencyUnavailableError */
+  readStream(stream: string, deadlineMs?: number): Promise<StoredEvent[]>;
+  /**
+   * One page of $all after `fromPosition` (exclusive; -1n = from the start), only streams with one of the prefixes, oldest first.
+   * `scannedTo` is the position up to which the log was looked at: pass it as the next `fromPosition`; `atEnd` when
+   * nothing more was there. @throws DependencyUnavailableError
+   */
+  readAll(fromPosition: bigint, streamPrefixes: readonly string[], countMax: number): Promise<AllPage>;
+  /** Commit position of the last event of $all matching the prefixes' log as a whole (any stream), -1n for an empty log. */
+  headPosition(): Promise<bigint>;
+  /**
+   * Follows $all after `fromPosition` (exclusive). Calls are made one at a time and awaited (backpressure). Returns when
+   * `signal` is aborted; throws when the subscription ends for any other reason or a handler throws; the caller decides
+   * from where to begin again.
+   */
+  follow(fromPosition: bigint, streamPrefixes: readonly string[], handlers: FollowHandlers, signal: AbortSignal): Promise<void>;
+  /** Answers within the deadline whether the store answers at all. */
+  ping(deadlineMs: number): Promise<boolean>;
+  dispose(): Promise<void>;
+}
+
+export interface AllPage {
+  readonly events: readonly StoredEvent[];
+  readonly scannedTo: bigint;
+  readonly atEnd: boolean;
+}
+
+export interface FollowHandlers {
+  onEvent(event: StoredEvent): void | Promise<void>;
+  /** The log was looked at up to here and held nothing for us: the checkpoint may move without an event. */
+  onCheckpoint(position: bigint): void | Promise<void>;
+  onCaughtUp?(): void;
+}

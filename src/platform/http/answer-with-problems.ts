@@ -1,0 +1,32 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from '../observe/logger.ts';
+import { rememberPaths } from './known-paths.ts';
+import { PROBLEM_MEDIA_TYPE, problem, toProblem, type Problem } from './problem.ts';
+
+/** Makes every refusal of the server, from a bad URL to a bug, an RFC 9457 problem document. */
+export function answerWithProblems(app: FastifyInstance, log: Logger, translateError: (error: unknown) => unknown): void {
+  const paths = rememberPaths(app);
+  app.setErrorHandler(async (error, request, reply) => {
+    const { problem: answer, headers } = toProblem(translateError(error), request.id);
+    if (answer.status >= 500) {
+      log.error({ event: 'request.failed', traceId: request.id, method: request.method, route: request.routeOptions.url, status: answer.status, err: error });
+    }
+    return send(reply.headers(headers), answer);
+  });
+  app.setNotFoundHandler(async (request, reply) => {
+    const allowed = paths.methodsOf(request.url);
+    if (allowed.length === 0) return send(reply, problem(404, 'route-unknown', 'There is nothing at this path.', request.id));
+    const detail = `${request.method} is not possible here; ${allowed.join(', ')} is.`;
+    return send(reply.header('allow', allowed.join(', ')), problem(405, 'method-not-allowed', detail, request.id));
+  });
+}
+
+/** For what Fastify refuses before a route is found, where no handler above is reached. */
+export function answerFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  void send(reply, toProblem(error, request.id).problem);
+}
+
+function send(reply: FastifyReply, answer: Problem): FastifyReply {
+  // Serialized here, so that a route's response schema cannot strip members of a problem.
+  return reply.code(answer.status).header('x-content-type-options', 'nosniff').type(PROBLEM_MEDIA_TYPE).serializer(JSON.stringify).send(answer);
+}

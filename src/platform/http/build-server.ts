@@ -1,0 +1,86 @@
+import fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, type RawServerDefault } from 'fastify';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { RequestError } from '../../contracts/errors.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { answerFrameworkError, answerWithProblems } from './answer-with-problems.ts';
+import { addApiDocument } from './api-document.ts';
+import { answerClientError } from './client-error.ts';
+import { compileValidator } from './compile-validator.ts';
+import { observeRequests } from './observe-requests.ts';
+import { addJsonParser } from './parse-json.ts';
+import { traceIdOf } from './trace-id.ts';
+
+export type Server = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
+
+export interface ServerOptions {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /**
+   * Turns errors of libraries into ours before they are answered: a database that is away is a
+   * DependencyUnavailableError (503), and would otherwise be a bug (500). Default: the error itself.
+   */
+  readonly translateError?: (error: unknown) => unknown;
+  /** Version shown in the OpenAPI document. */
+  readonly version: string;
+  /** Proxies in front of this server whose `X-Forwarded-For` is believed; 0 = none. Never "all of them". */
+  readonly trustedProxyHops?: number;
+}
+
+/** Webhooks are under 20 KB and admin requests smaller still; nothing here needs more. */
+export const BODY_SIZE_MAX = 64 * 1024;
+/** A payNo or course id is far shorter; the limit keeps long paths out of the router. */
+export const PARAM_LENGTH_MAX = 128;
+/** A provider that stalls in its headers or body is cut off; Node looks once per interval. */
+export const HEADERS_TIMEOUT_MS = 5_000;
+export const REQUEST_TIMEOUT_MS = 10_000;
+const CONNECTIONS_CHECK_MS = 1_000;
+/**
+ * A webhook is answered within 4 s, with 503 if need be (WeChat Pay gives up at 5 s). Routes that legitimately take
+ * longer say so with a `handlerTimeout` of their own.
+ */
+export const HANDLER_TIMEOUT_MS = 3_800;
+
+/**
+ * The HTTP server without any route. Handlers for errors are set here, before any scope is registered: a scope copies
+ * them at its registration, and one registered earlier would answer in Fastify's own format.
+ */
+export function buildServer(options: ServerOptions): Server {
+  const app: FastifyInstance = fastify(serverOptions(options.trustedProxyHops ?? 0));
+  app.setValidatorCompiler(compileValidator);
+  app.decorateRequest('actor', '');
+  answerWithProblems(app, options.log, options.translateError ?? ((error) => error));
+  refuseWhileClosing(app);
+  observeRequests(app, options);
+  addJsonParser(app);
+  addApiDocument(app, options.version);
+  return app.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+function serverOptions(trustedProxyHops: number): FastifyHttpOptions<HttpServer> {
+  return {
+    logger: false,
+    bodyLimit: BODY_SIZE_MAX,
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    handlerTimeout: HANDLER_TIMEOUT_MS,
+    // Fastify's own refusal while closing is not a problem document; `refuseWhileClosing` says the same in one.
+    return503OnClosing: false,
+    trustProxy: (_address, hop) => hop < trustedProxyHops,
+    genReqId: (request) => traceIdOf(request.headers.traceparent),
+    clientErrorHandler: answerClientError,
+    frameworkErrors: answerFrameworkError,
+  };
+}
+
+function refuseWhileClosing(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => void (closing = true));
+  app.addHook('onRequest', async (_request, reply) => {
+    if (!closing) return;
+    reply.header('connection', 'close');
+    throw new RequestError(503, 'shutting-down', 'This server is shutting down. Send the request again.');
+  });
+}

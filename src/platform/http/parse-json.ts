@@ -1,0 +1,41 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import secureJson from 'secure-json-parse';
+import { RequestError } from '../../contracts/errors.ts';
+
+const NUL = '\u0000';
+
+/**
+ * JSON bodies for every route that does not bring a parser of its own. Refused beside plain syntax errors: bytes that
+ * are not UTF-8 (they would be stored as replacement characters), keys that reach an object's prototype, and NUL
+ * characters (PostgreSQL cannot store them; without this they would come out as a 500 from the depth).
+ */
+export function addJsonParser(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => parse(body));
+  app.addHook('onRequest', async (request) => {
+    if (request.url.includes('%00')) throw new RequestError(400, 'url-invalid', 'The URL holds a NUL character.');
+  });
+}
+
+function parse(body: Buffer): unknown {
+  if (body.length === 0) throw new RequestError(400, 'body-missing', 'The body is empty although Content-Type says JSON.');
+  if (!isUtf8(body)) throw new RequestError(400, 'json-invalid', 'The body is not UTF-8.');
+  const value = parseSecurely(body.toString('utf8'));
+  if (body.includes('\\u0000') && holdsNul(value)) throw new RequestError(400, 'json-invalid', 'A text in the body holds a NUL character.');
+  return value;
+}
+
+function parseSecurely(text: string): unknown {
+  try {
+    return secureJson.parse(text, undefined, { protoAction: 'error', constructorAction: 'error' });
+  } catch {
+    throw new RequestError(400, 'json-invalid', 'The body is not a JSON document this server takes.');
+  }
+}
+
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes(NUL);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, inner]) => key.includes(NUL) || holdsNul(inner));
+}

@@ -1,0 +1,92 @@
+import { STATUS_CODES } from 'node:http';
+import {
+  AppendOutcomeUnknownError,
+  DependencyUnavailableError,
+  RequestError,
+} from '../../contracts/errors.ts';
+import { hasValidationErrors, validationFailures, type ValidationFailure } from './validation-failures.ts';
+
+/** RFC 9457 problem document. `type` is stable and safe to match on; `traceId` finds the request in the log. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+  readonly traceId: string;
+  readonly errors?: readonly ValidationFailure[];
+  readonly [extension: string]: unknown;
+}
+
+export interface ProblemAnswer {
+  readonly problem: Problem;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** Long enough for an embedded service to come back from a restart, short enough for a buyer who waits. */
+const RETRY_AFTER_SECONDS = 2;
+
+/** What Fastify itself refuses, by its error code. The details are ours: Fastify's words may change with a version. */
+const FRAMEWORK_PROBLEMS: Readonly<Record<string, { status: number; code: string; detail: string }>> = {
+  FST_ERR_BAD_URL: { status: 400, code: 'url-invalid', detail: 'The URL has a malformed percent escape.' },
+  FST_ERR_MAX_PARAM_LENGTH: { status: 414, code: 'url-too-long', detail: 'A part of the path is too long.' },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, code: 'media-type-unsupported', detail: 'This route takes application/json.' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, code: 'body-too-large', detail: 'The body is larger than this route takes.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, code: 'content-length-mismatch', detail: 'The body is not as long as Content-Length says.' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: { status: 400, code: 'body-missing', detail: 'The body is empty although Content-Type says JSON.' },
+  FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, code: 'json-invalid', detail: 'The body is not a JSON document this server takes.' },
+  FST_ERR_HANDLER_TIMEOUT: { status: 503, code: 'timed-out', detail: 'The answer took too long. It is not known whether the request had an effect.' },
+};
+
+export function problemType(code: string): string {
+  return `urn:paynotify:problem:${code}`;
+}
+
+export function problem(status: number, code: string, detail: string | undefined, traceId: string, extensions: Readonly<Record<string, unknown>> = {}): Problem {
+  return {
+    ...extensions,
+    type: problemType(code),
+    title: STATUS_CODES[status] ?? 'Error',
+    status,
+    ...(detail === undefined ? {} : { detail }),
+    traceId,
+  };
+}
+
+/**
+ * Maps any error to its answer. An error that is not meant for the caller becomes a bare 500: its message may hold a
+ * query, an address or a secret, and stays in the log under the same `traceId`.
+ */
+export function toProblem(error: unknown, traceId: string): ProblemAnswer {
+  if (error instanceof RequestError) return answerOf(error.status, error.code, error.message, traceId, error.extensions);
+  if (error instanceof DependencyUnavailableError) {
+    return answerOf(503, error.code, `The ${error.dependency.replace('-', ' ')} is not reachable just now.`, traceId, { dependency: error.dependency });
+  }
+  if (error instanceof AppendOutcomeUnknownError) {
+    return answerOf(503, error.code, 'It is not known whether the request was stored. Sending it again is safe.', traceId);
+  }
+  if (hasValidationErrors(error)) {
+    const errors = validationFailures(error.validation, error.validationContext);
+    return answerOf(400, 'validation-failed', 'The request does not match what this route takes; `errors` says where.', traceId, { errors });
+  }
+  return frameworkAnswer(error, traceId) ?? answerOf(500, 'internal', undefined, traceId);
+}
+
+function frameworkAnswer(error: unknown, traceId: string): ProblemAnswer | null {
+  const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as { code?: unknown; statusCode?: unknown };
+  const known = typeof code === 'string' ? FRAMEWORK_PROBLEMS[code] : undefined;
+  if (known !== undefined) return answerOf(known.status, known.code, known.detail, traceId);
+  const isCallersFault = typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500;
+  return isCallersFault ? answerOf(statusCode, 'request-refused', undefined, traceId) : null;
+}
+
+function answerOf(status: number, code: string, detail: string | undefined, traceId: string, extensions: Readonly<Record<string, unknown>> = {}): ProblemAnswer {
+  return { problem: problem(status, code, detail, traceId, extensions), headers: headersOf(status, code) };
+}
+
+function headersOf(status: number, code: string): Readonly<Record<string, string>> {
+  // A request that timed out may still be sending its body; the connection is of no more use to either side.
+  if (code === 'timed-out') return { connection: 'close' };
+  return status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
+}

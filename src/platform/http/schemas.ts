@@ -1,0 +1,24 @@
+import { Type } from 'typebox';
+import { PROBLEM_MEDIA_TYPE } from './problem.ts';
+
+/** Schemas that routes of several modules share. */
+
+/** A log position or amount: bigint in code, decimal text on the wire, because JSON numbers lose digits past 2^53. */
+export const DecimalString = Type.String({ pattern: '^(0|[1-9]\\d{0,18})$', description: 'Whole number as decimal text' });
+
+/** Ids end up in stream names and log lines: letters, digits, dot, underscore, hyphen. */
+export const Id = Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' });
+
+const ProblemSchema = Type.Object({
+  type: Type.String({ description: 'Stable name of the problem', examples: ['urn:paynotify:problem:validation-failed'] }),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.Optional(Type.String()),
+  traceId: Type.String(),
+  errors: Type.Optional(Type.Array(Type.Object({ in: Type.String(), pointer: Type.String(), detail: Type.String() }))),
+});
+
+const problemResponse = { description: 'Problem document', content: { [PROBLEM_MEDIA_TYPE]: { schema: ProblemSchema } } };
+
+/** Spread into a route's `response`: `{ 200: …, ...problemResponses }`. */
+export const problemResponses = { '4xx': problemResponse, '5xx': problemResponse } as const;

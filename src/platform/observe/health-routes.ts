@@ -1,0 +1,56 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { onRequestAsyncHookHandler } from 'fastify';
+import { Type } from 'typebox';
+import type { WorkerHealth } from '../process/worker.ts';
+import { judgeHealth, type Health } from './health.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface HealthRoutesDeps {
+  readonly metrics: Metrics;
+  /** Looks at the dependencies now; each look has its own time limit. A part that is not started yet is `starting`. */
+  checkDependencies(): Promise<Health['dependencies']>;
+  workers(): Readonly<Record<string, WorkerHealth>>;
+  /** Metrics name amounts of business and providers: any valid token may read them, nobody else. */
+  readonly requireToken: onRequestAsyncHookHandler;
+}
+
+const PartSchema = Type.Object({
+  status: Type.Union([Type.Literal('ok'), Type.Literal('starting'), Type.Literal('degraded')]),
+  reason: Type.Optional(Type.String({ description: 'Why it is not ok, for a person' })),
+  detail: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+});
+
+const HealthSchema = Type.Object({
+  ready: Type.Boolean({ description: 'Every dependency and worker is ok' }),
+  acceptsWebhooks: Type.Boolean({ description: 'The event store is there: webhooks are accepted, whatever else is missing' }),
+  dependencies: Type.Record(Type.String(), PartSchema),
+  workers: Type.Record(Type.String(), PartSchema),
+});
+
+export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get('/health/live', {
+      schema: { tags: ['health'], summary: 'The process runs and answers', response: { 200: Type.Object({ live: Type.Literal(true) }) } },
+    }, async () => ({ live: true as const }));
+
+    app.get('/health/ready', {
+      schema: {
+        tags: ['health'],
+        summary: 'State of every dependency and worker; 503 until all are ok',
+        response: { 200: HealthSchema, 503: HealthSchema },
+      },
+    }, async (_request, reply) => {
+      const health = judgeHealth(await deps.checkDependencies(), deps.workers());
+      return reply.code(health.ready ? 200 : 503).send(health as never);
+    });
+
+    app.get('/metrics', {
+      onRequest: deps.requireToken,
+      schema: { tags: ['health'], summary: 'Prometheus metrics', security: [{ adminToken: [] }, { serviceToken: [] }], response: { 200: Type.String() } },
+    }, async (_request, reply) => {
+      for (const [worker, { status }] of Object.entries(deps.workers())) deps.metrics.workerUp.set({ worker }, status === 'ok' ? 1 : 0);
+      const text = await deps.metrics.registry.metrics();
+      return reply.type(deps.metrics.registry.contentType).send(text);
+    });
+  };
+}

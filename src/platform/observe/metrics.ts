@@ -1,0 +1,38 @@
+import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
+
+/** Every metric of the program in one list, so that names and labels are easy to find and never collide. */
+export function createMetrics() {
+  const registry = new Registry();
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name: `paynotify_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name: `paynotify_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Histogram<L>({ name: `paynotify_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  return {
+    registry,
+    webhooks: counter('webhooks_total', 'Webhook requests by provider account and outcome', ['provider', 'account', 'outcome']),
+    webhookRefused: counter('webhook_refused_total', 'Webhooks that failed authentication, by reason', ['provider', 'account', 'reason']),
+    webhookNotHandled: counter('webhook_not_handled_total', 'Genuine webhooks of a type that nothing is made of, by type', ['provider', 'type']),
+    webhookSeconds: histogram('webhook_seconds', 'Time to answer a webhook', ['provider']),
+    appendSeconds: histogram('append_seconds', 'Time of one append to the event store, retries included'),
+    published: counter('published_total', 'Messages proven to be published (confirmed and not returned)'),
+    publishFailures: counter('publish_failures_total', 'Publishing epochs that broke, by reason', ['reason']),
+    publishInFlight: gauge('publish_in_flight', 'Messages written out and not yet confirmed'),
+    checkpointPosition: gauge('checkpoint_position', 'Commit position up to which publishing is proven'),
+    projectorActive: gauge('projector_active', '1 while this instance holds the projector lease'),
+    consumed: counter('consumed_total', 'Messages with an outcome, by module', ['module', 'outcome']),
+    consumerRetries: counter('consumer_retries_total', 'Failed attempts by module and kind', ['module', 'kind']),
+    consumerBatchSeconds: histogram('consumer_batch_seconds', 'Time of one batch transaction', ['module']),
+    parked: gauge('parked_messages', 'Messages waiting for a person, by module', ['module']),
+    gapEvents: gauge('gap_events', 'Published events that a module has neither applied nor parked, though later ones were', ['module']),
+    oldestUneffectedSeconds: gauge('oldest_uneffected_seconds', 'Age of the oldest payment event without its effect', ['module']),
+    httpSeconds: histogram('http_seconds', 'Time to answer a request, by route', ['method', 'route', 'status']),
+    authenticationFailures: counter('authentication_failures_total', 'Requests without a valid token'),
+    proven: gauge('proven_position', 'Commit position up to which a module holds every published event', ['module']),
+    replayed: counter('replayed_total', 'Messages published by replays, by module', ['module']),
+    workerUp: gauge('worker_up', '1 while the worker is healthy', ['worker']),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,65 @@
+import type { Config } from './config.ts';
+import { startEventStoreWorker } from './event-store-server/worker-host.ts';
+import { startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory } from './platform/embedded/index.ts';
+import { keepRunning, type KeptServer, type RunningServer } from './platform/embedded/keep-running.ts';
+import type { Logger } from './platform/observe/logger.ts';
+import { createSupervisor } from './platform/process/supervisor.ts';
+import type { WorkerHealth } from './platform/process/worker.ts';
+
+/** The servers in use: those of the configuration, and embedded ones for what it leaves open. */
+export interface Services {
+  readonly eventStoreUrl: string;
+  readonly databaseUrl: string;
+  /** The broker takes 10 s to start; webhooks are accepted meanwhile. */
+  readonly rabbitMqUrl: Promise<string>;
+  /** Health of the embedded servers by name; empty when all are configured. */
+  health(): Readonly<Record<string, WorkerHealth>>;
+  stop(): Promise<void>;
+}
+
+/** An embedded server has this long to end before the process does; its guardian ends it in any case. */
+const STOP_LIMIT_MS = 20_000;
+
+/**
+ * Starts what is not configured. The broker is begun first and not waited for.
+ * @throws EmbeddedServiceError when the embedded event store or PostgreSQL cannot be started.
+ */
+export async function startServices(config: Config, directory: DataDirectory, log: Logger): Promise<Services> {
+  const supervisor = createSupervisor(log);
+  const keep = (name: string, start: (formerUrl: string | null) => Promise<RunningServer>): KeptServer => {
+    const kept = keepRunning(name, start);
+    supervisor.start(kept.worker);
+    return kept;
+  };
+  const services = {
+    health: () => supervisor.health(),
+    stop: async () => void (await supervisor.stopAll(STOP_LIMIT_MS)),
+  };
+  const rabbitMqUrl = config.rabbitMqUrl ?? keep('rabbitmq', (former) => startEmbeddedRabbitMq({ directory, log, ...portOf(former) })).url;
+  try {
+    const [eventStoreUrl, databaseUrl] = await Promise.all([
+      config.eventStoreUrl ?? orFail(keep('event-store', (former) => startEventStore(directory, former))),
+      config.databaseUrl ?? orFail(keep('postgresql', (former) => startEmbeddedPostgres({ directory, log, ...portOf(former) }))),
+    ]);
+    return { eventStoreUrl, databaseUrl, rabbitMqUrl: Promise.resolve(rabbitMqUrl), ...services };
+  } catch (error) {
+    await services.stop();
+    throw error;
+  }
+}
+
+async function startEventStore(directory: DataDirectory, formerUrl: string | null): Promise<RunningServer> {
+  const port = portOf(formerUrl).port ?? (await directory.ports.take('event-store'));
+  const server = await startEventStoreWorker({ port, directory: directory.folder('event-store') });
+  const exited = new Promise<string>((resolve) => server.onExit((error) => resolve(error.message)));
+  return { url: server.connectionString, exited, stop: () => server.stop() };
+}
+
+function orFail(kept: KeptServer): Promise<string> {
+  return Promise.race([kept.url, kept.firstFailure.then((error) => Promise.reject(error))]);
+}
+
+/** A server that is started again must be found where it was. */
+function portOf(url: string | null): { port?: number } {
+  return url === null ? {} : { port: Number(new URL(url).port) };
+}

@@ -1,0 +1,67 @@
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startApp, type App } from './app.ts';
+import type { Config } from './config.ts';
+import { ConfigError } from './contracts/errors.ts';
+import { generateDemoAccounts, readProviderAccounts, type ProviderAccounts } from './modules/payments/index.ts';
+import { openDataDirectory } from './platform/embedded/index.ts';
+import { loadOrCreateTokens, type LoadedTokens } from './platform/http/tokens.ts';
+import type { Logger } from './platform/observe/logger.ts';
+import { createSteps } from './platform/process/steps.ts';
+import { startServices } from './services.ts';
+
+/** Everything that one `npm start` starts. */
+export interface Started {
+  readonly app: App;
+  readonly shownTokens: LoadedTokens['shown'];
+  /** Stops everything, last started first. */
+  stop(): Promise<void>;
+}
+
+/** Keys with which the demo and `npm run demo` sign like the provider; beside the accounts file in the data directory. */
+export const SIGNING_KEYS_FILE = 'provider-signing-keys.json';
+const ACCOUNTS_FILE = 'provider-accounts.json';
+const OWNER_ONLY = 0o600;
+
+/**
+ * Data directory → servers → application. A failure stops what was started before it.
+ * @throws DataDirectoryInUseError, EmbeddedServiceError, ConfigError: each says what to do.
+ */
+export async function start(config: Config, log: Logger): Promise<Started> {
+  const steps = createSteps(log);
+  try {
+    const directory = await steps.run('data directory', () => openDataDirectory(config.dataDirectory), async (opened) => opened.release());
+    const tokens = await loadOrCreateTokens(directory.path, config);
+    const accounts = await loadAccounts(config, directory.path);
+    const services = await steps.run('services', () => startServices(config, directory, log), (started) => started.stop());
+    const input = { ...services, config, accounts, tokens: tokens.hashes, log, servicesHealth: services.health };
+    const app = await steps.run('application', () => startApp(input), (started) => started.stop());
+    return { app, shownTokens: tokens.shown, stop: () => steps.stop() };
+  } catch (error) {
+    await steps.stop();
+    throw error;
+  }
+}
+
+async function loadAccounts(config: Config, directory: string): Promise<ProviderAccounts> {
+  const path = config.providerAccountsFile ?? join(directory, ACCOUNTS_FILE);
+  const text = await readFile(path, 'utf8').catch(async (error: unknown) => {
+    if (config.providerAccountsFile === null && (error as NodeJS.ErrnoException).code === 'ENOENT') return createDemoAccounts(directory);
+    throw new ConfigError(`PAYNOTIFY_PROVIDER_ACCOUNTS: ${path} cannot be read. It must name a JSON file with the provider accounts.`, { cause: error });
+  });
+  return readProviderAccounts(text);
+}
+
+/** The signing keys are written first: accounts without them would look like a finished set at the next start. */
+async function createDemoAccounts(directory: string): Promise<string> {
+  const { accountsFile, signingKeys } = await generateDemoAccounts();
+  const text = JSON.stringify(accountsFile, null, 2);
+  await writePrivately(join(directory, SIGNING_KEYS_FILE), JSON.stringify(signingKeys, null, 2));
+  await writePrivately(join(directory, ACCOUNTS_FILE), text);
+  return text;
+}
+
+async function writePrivately(path: string, text: string): Promise<void> {
+  await writeFile(path, `${text}\n`, { mode: OWNER_ONLY });
+  await chmod(path, OWNER_ONLY);
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { Connection, type Channel } from 'rabbitmq-client';
+import { onTestFinished } from 'vitest';
+import type { PaymentMessage, PublishedEventType } from '../../src/contracts/payment-messages.ts';
+import { deadQueueOf, type ModuleName } from '../../src/contracts/topology.ts';
+import { MESSAGE_TYPES } from '../../src/contracts/payment-messages.ts';
+import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
+import { declareTopology } from '../../src/platform/broker/topology.ts';
+import { createConsumer, type ConsumerDependencies } from '../../src/platform/consumer/consumer.ts';
+import { createDeadQueueMover } from '../../src/platform/consumer/dead-queue-mover.ts';
+import { redriveParked, type RedriveOutcome } from '../../src/platform/consumer/parked.ts';
+import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
+import { silentLogger } from '../../src/platform/observe/logger.ts';
+import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.ts';
+import type { Worker } from '../../src/platform/process/worker.ts';
+import { createTestDatabase, createTestVhost } from '../harness/services.ts';
+import { createEffectsTable, createRecorder, type Recorder } from './recording-module.ts';
+
+export const MODULE: ModuleName = 'orders';
+export const QUEUE = 'consumer_under_test';
+
+export const SETTINGS: ConsumerDependencies['settings'] = { prefetch: 64, batchSizeMax: 32, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 };
+
+/** One module's queue on a vhost of its own, a database of its own, and whatever the test starts on them. */
+export interface Rig {
+  readonly db: Database;
+  readonly brokerUrl: string;
+  readonly databaseUrl: string;
+  readonly recorder: Recorder;
+  readonly metrics: Metrics;
+  openChannel(): Promise<Channel>;
+  /** Channels the workers of this process opened, oldest first. */
+  readonly channels: Channel[];
+  readonly publish: (messages: readonly Outgoing[]) => Promise<void>;
+  /** Starts a consumer; it is stopped when the test ends at the latest. */
+  consume(options?: Partial<ConsumerDependencies>): Promise<Running>;
+  moveDead(): Promise<Running>;
+  redrive(id: bigint): Promise<RedriveOutcome>;
+  /** Messages in the queue that nobody holds. After all consumers have stopped: what was never acknowledged. */
+  readonly waiting: (queue?: string) => Promise<number>;
+}
+
+export interface Running {
+  readonly worker: Worker;
+  stop(): Promise<void>;
+}
+
+export interface Outgoing {
+  readonly body: unknown;
+  readonly messageId?: string;
+  readonly headers?: Record<string, string>;
+  readonly contentType?: string;
+}
+
+/** Messages of payment `payNo`; each call makes new events. */
+export function paymentMessage(payNo: string, change: Partial<PaymentMessage> & { type?: PublishedEventType } = {}): PaymentMessage {
+  const type = change.type ?? 'PaymentSucceeded';
+  return {
+    id: '100',
+    messageType: MESSAGE_TYPES[type],
+    businessKey1: `selection-${payNo}`,
+    businessKey2: '60201',
+    businessKey3: null,
+    eventId: randomUUID(),
+    recordedAt: '2026-01-02T03:04:05.678Z',
+    payment: {
+      payNo,
+      orderId: `order-${payNo}`,
+      userId: 'user-1',
+      amount: '1999',
+      currency: 'CNY',
+      provider: 'alipay',
+      account: 'demo',
+      providerTradeNo: `trade-${payNo}`,
+      paidAt: '2026-01-02T03:04:00.000Z',
+    },
+    ...change,
+    type,
+  };
+}
+
+export function outgoing(message: PaymentMessage, headers?: Record<string, string>): Outgoing {
+  return { body: message, messageId: message.eventId, ...(headers === undefined ? {} : { headers }) };
+}
+
+export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Rig> {
+  const vhost = await createTestVhost();
+  onTestFinished(() => vhost.delete());
+  const databaseUrl = urls.databaseUrl ?? (await ownDatabase());
+  const db = connectDatabase(databaseUrl, { poolSizeMax: 8 });
+  onTestFinished(() => db.$disconnect());
+  await createEffectsTable(db);
+
+  const recorder = createRecorder(MODULE);
+  const metrics = createMetrics();
+  const channels: Channel[] = [];
+  const sender = connectSender(vhost.url);
+  const connection = rememberChannels(connectBroker(vhost.url, 'consume', silentLogger), channels);
+  onTestFinished(() => connection.close(1000));
+  await declareTopology(connection, [QUEUE]);
+  const common = { queue: QUEUE, connection, db, log: silentLogger, metrics };
+
+  return {
+    db,
+    brokerUrl: vhost.url,
+    databaseUrl,
+    recorder,
+    metrics,
+    channels,
+    openChannel: () => connection.acquire(),
+    publish: sender.publish,
+    consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options })),
+    moveDead: () => start(createDeadQueueMover({ ...common, module: MODULE })),
+    redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id),
+    waiting: sender.waiting,
+  };
+}
+
+async function ownDatabase(): Promise<string> {
+  const database = await createTestDatabase();
+  onTestFinished(() => database.drop());
+  return database.url;
+}
+
+function connectSender(url: string) {
+  const connection = new Connection({ url, acquireTimeout: 20_000 });
+  connection.on('error', () => undefined);
+  onTestFinished(() => connection.unsafeDestroy());
+  const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });
+  return {
+    async publish(messages: readonly Outgoing[]) {
+      const envelope = ({ messageId, headers, contentType }: Outgoing) => ({
+        routingKey: QUEUE,
+        durable: true,
+        mandatory: true,
+        ...(messageId === undefined ? {} : { messageId }),
+        ...(headers === undefined ? {} : { headers }),
+        ...(contentType === undefined ? {} : { contentType }),
+      });
+      await Promise.all(messages.map((message) => publisher.send(envelope(message), message.body)));
+    },
+    async waiting(queue = QUEUE) {
+      return (await connection.queueDeclare({ queue, passive: true })).messageCount;
+    },
+  };
+}
+
+export const DEAD_QUEUE = deadQueueOf(QUEUE);
+
+function rememberChannels(connection: BrokerConnection, channels: Channel[]): BrokerConnection {
+  const acquire = connection.acquire.bind(connection);
+  return Object.assign(connection, {
+    async acquire() {
+      const channel = await acquire();
+      channels.push(channel);
+      return channel;
+    },
+  });
+}
+
+async function start(worker: Worker): Promise<Running> {
+  const abort = new AbortController();
+  const finished = worker.run(abort.signal);
+  const stop = async (): Promise<void> => {
+    abort.abort();
+    await finished;
+  };
+  onTestFinished(stop);
+  return { worker, stop };
+}
+
+/** Waits until the queue holds nothing and the consumer owes nothing. */
+export async function untilDrained(rig: Rig, consumer: Running): Promise<void> {
+  const isDrained = async () => (await rig.waiting()) === 0 && consumer.worker.health?.().detail?.['unacknowledged'] === 0;
+  // Twice in a row, because a message may be between the two at one look.
+  await until('a drained queue', async () => (await isDrained()) && isDrained());
+}
+
+/** Waits until `question` has an answer other than false; the message says what never came. */
+export async function until(what: string, question: () => unknown, timeoutMs = 30_000): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  while (!(await question())) {
+    if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

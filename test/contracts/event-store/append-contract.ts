@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { StreamDeletedError, WrongExpectedVersionError, MaxAppendSizeExceededError, DeadlineExceededError, binaryEvent, jsonEvent } from '@eventstore/db-client';
+import type { AppendToStreamOptions, EventStoreDBClient } from '@eventstore/db-client';
+import { describe, expect, it } from 'vitest';
+import type { Fixture } from './server-under-test.ts';
+import { collect, events, indexes, newStream, revisions } from './test-events.ts';
+
+/** The client takes the old one-call-per-append way exactly when credentials are given; a server without TLS never sees them. */
+const WAYS: { way: string; extra: AppendToStreamOptions }[] = [
+  { way: 'batch append', extra: {} },
+  { way: 'classic append', extra: { credentials: { username: 'nobody', password: 'unused' } } },
+];
+
+async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.fail('the call should have been refused'),
+    (error: unknown) => error,
+  );
+}
+
+export function appendContract(fixture: Fixture): void {
+  describe.each(WAYS)('appending by $way', ({ extra }) => {
+    expectedRevisions(fixture, extra);
+    retries(fixture, extra);
+    limits(fixture, extra);
+  });
+  interleaving(fixture);
+}
+
+function expectedRevisions(fixture: Fixture, extra: AppendToStreamOptions): void {
+  it('returns the revision and the position of the last event', async () => {
+    const stream = newStream('append');
+    const first = await fixture.client.appendToStream(stream, events(3), { ...extra, expectedRevision: 'no_stream' });
+    expect(first).toMatchObject({ success: true, nextExpectedRevision: 2n });
+    const second = await fixture.client.appendToStream(stream, events(1), { ...extra, expectedRevision: 2n });
+    expect(second.nextExpectedRevision).toBe(3n);
+    const read = await collect(fixture.client.readStream(stream));
+    expect(read.at(-1)?.event?.position).toEqual(second.position);
+    expect(read.at(2)?.event?.position).toEqual(first.position);
+  });
+
+  it('refuses an exact revision that is not the last one, and says which it is', async () => {
+    const stream = newStream('append');
+    await fixture.client.appendToStream(stream, events(3), extra);
+    for (const expectedRevision of [0n, 1n, 7n]) {
+      const error = await rejection(fixture.client.appendToStream(stream, events(1), { ...extra, expectedRevision }));
+      expect(error).toBeInstanceOf(WrongExpectedVersionError);
+      expect(error).toMatchObject({ streamName: stream, expectedVersion: expectedRevision, actualVersion: 2n });
+    }
+    expect(await collect(fixture.client.readStream(stream))).toHaveLength(3);
+  });
+
+  it('refuses no_stream for a stream that exists, and a revision or stream_exists for one that does not', async () => {
+    const existing = newStream('append');
+    const missing = newStream('append');
+    await fixture.client.appendToStream(existing, events(1), extra);
+    const refused = await rejection(fixture.client.appendToStream(existing, events(1), { ...extra, expectedRevision: 'no_stream' }));
+    expect(refused).toMatchObject({ type: 'wrong-expected-version', expectedVersion: 'no_stream', actualVersion: 0n });
+    for (const expectedRevision of [0n, 'stream_exists'] as const) {
+      const error = await rejection(fixture.client.appendToStream(missing, events(1), { ...extra, expectedRevision }));
+      expect(error).toMatchObject({ type: 'wrong-expected-version', actualVersion: 'no_stream' });
+    }
+  });
+
+  it('accepts stream_exists for a stream, and for one that only has metadata', async () => {
+    const stream = newStream('append');
+    await fixture.client.setStreamMetadata(stream, { purpose: 'test' });
+    const result = await fixture.client.appendToStream(stream, events(1), { ...extra, expectedRevision: 'stream_exists' });
+    expect(result.nextExpectedRevision).toBe(0n);
+  });
+
+  it('keeps type, data, metadata, id and content type of JSON and binary events', async () => {
+    const stream = newStream('append');
+    const json = jsonEvent({ id: randomUUID(), type: '付款成功', data: { text: 'ünï ☃', n: 1 }, metadata: { from: 'test' } });
+    const binary = binaryEvent({ id: randomUUID(), type: 'Blob', data: Buffer.from([0, 1, 254, 255]), metadata: Buffer.from([7]) });
+    await fixture.client.appendToStream(stream, [json, binary], extra);
+    const [first, second] = await collect(fixture.client.readStream(stream));
+    expect(first?.event).toMatchObject({ id: json.id, type: json.type, data: json.data, metadata: json.metadata, isJson: true, streamId: stream });
+    expect(second?.event).toMatchObject({ id: binary.id, isJson: false });
+    expect([...(second?.event?.data as Uint8Array)]).toEqual([0, 1, 254, 255]);
+    expect(Math.abs(Date.now() - (first?.event?.created.getTime() ?? 0))).toBeLessThan(60_000);
+  });
+}
+
+function retries(fixture: Fixture, extra: AppendToStreamOptions): void {
+  it('answers a retry of the same events at an exact revision with the original position, and stores nothing', async () => {
+    const stream = newStream('retry');
+    await fixture.client.appendToStream(stream, events(1), extra);
+    const batch = events(3);
+    const first = await fixture.client.appendToStream(stream, batch, { ...extra, expectedRevision: 0n });
+    await fixture.client.appendToStream(stream, events(2), extra);
+    const again = await fixture.client.appendToStream(stream, batch, { ...extra, expectedRevision: 0n });
+    expect(again).toEqual(first);
+    const partly = await fixture.client.appendToStream(stream, batch.slice(0, 2), { ...extra, expectedRevision: 0n });
+    expect(partly.nextExpectedRevision).toBe(2n);
+    expect(await collect(fixture.client.readStream(stream))).toHaveLength(6);
+  });
+
+  it('answers a retry with no_stream and with any likewise', async () => {
+    for (const expectedRevision of ['no_stream', 'any'] as const) {
+      const stream = newStream('retry');
+      const batch = events(2);
+      const first = await fixture.client.appendToStream(stream, batch, { ...extra, expectedRevision });
+      expect(await fixture.client.appendToStream(stream, batch, { ...extra, expectedRevision })).toEqual(first);
+      expect(await collect(fixture.client.readStream(stream))).toHaveLength(2);
+    }
+  });
+
+  it('refuses events of which only some were written before', async () => {
+    const stream = newStream('retry');
+    const batch = events(2);
+    await fixture.client.appendToStream(stream, batch, { ...extra, expectedRevision: 'no_stream' });
+    const mixed = [...batch, ...events(1)];
+    for (const expectedRevision of ['no_stream', 'any'] as const) {
+      const error = await rejection(fixture.client.appendToStream(stream, mixed, { ...extra, expectedRevision }));
+      expect(error).toBeInstanceOf(WrongExpectedVersionError);
+    }
+    expect(await collect(fixture.client.readStream(stream))).toHaveLength(2);
+  });
+
+  it('stores the same id in two streams', async () => {
+    const [one, two] = [newStream('retry'), newStream('retry')];
+    const batch = events(1);
+    await fixture.client.appendToStream(one, batch, extra);
+    await fixture.client.appendToStream(two, batch, extra);
+    expect(await collect(fixture.client.readStream(two))).toHaveLength(1);
+  });
+
+  it('accepts an append of no events, which changes nothing', async () => {
+    const stream = newStream('retry');
+    await fixture.client.appendToStream(stream, events(2), extra);
+    expect(await fixture.client.appendToStream(stream, [], extra)).toMatchObject({ success: true, nextExpectedRevision: 1n });
+    expect(revisions(await collect(fixture.client.readStream(stream)))).toEqual([0n, 1n]);
+  });
+}
+
+function limits(fixture: Fixture, extra: AppendToStreamOptions): void {
+  it('refuses an append with more than 1 MiB of data as a whole, and goes on working', async () => {
+    const stream = newStream('limit');
+    const large = Array.from({ length: 5 }, () => jsonEvent({ type: 'Large', data: { text: 'x'.repeat(300_000) } }));
+    const error = await rejection(fixture.client.appendToStream(stream, large, extra));
+    expect(error).toBeInstanceOf(MaxAppendSizeExceededError);
+    expect((error as MaxAppendSizeExceededError).maxAppendSize).toBe(1024 * 1024);
+    await fixture.client.appendToStream(stream, large.slice(0, 3), { ...extra, expectedRevision: 'no_stream' });
+    expect(await collect(fixture.client.readStream(stream))).toHaveLength(3);
+  });
+
+  it('gives up an append whose deadline passes while it is being sent', async () => {
+    const stream = newStream('limit');
+    const error = await rejection(fixture.client.appendToStream(stream, events(30_000), { ...extra, deadline: 1 }));
+    expect(error).toBeInstanceOf(DeadlineExceededError);
+  });
+
+  it('refuses to append to a tombstoned stream', async () => {
+    const stream = newStream('limit');
+    await fixture.client.appendToStream(stream, events(1), extra);
+    await fixture.client.tombstoneStream(stream);
+    for (const expectedRevision of ['any', 'no_stream', 'stream_exists', 0n] as const) {
+      const error = await rejection(fixture.client.appendToStream(stream, events(1), { ...extra, expectedRevision }));
+      expect(error).toBeInstanceOf(StreamDeletedError);
+      expect((error as StreamDeletedError).streamName).toBe(stream);
+    }
+  });
+}
+
+function interleaving(fixture: Fixture): void {
+  it('answers 10,000 appends that are sent at once, each exactly once', async () => {
+    const streams = Array.from({ length: 100 }, () => newStream('flood'));
+    const results = await Promise.all(Array.from({ length: 10_000 }, (_, index) => fixture.client.appendToStream(streams[index % 100] ?? '', events(1))));
+    expect(results.every((result) => result.success)).toBe(true);
+    const positions = new Set(results.map((result) => result.position?.commit));
+    expect(positions.size).toBe(10_000);
+    expect(await lastRevision(fixture.client, streams[0] ?? '')).toBe(99n);
+  });
+
+  it('puts appends together whose chunks arrive interleaved', async () => {
+    const streams = Array.from({ length: 4 }, () => newStream('chunks'));
+    await Promise.all(streams.map((stream) => fixture.client.appendToStream(stream, events(200), { batchAppendSize: 2_000 })));
+    for (const stream of streams) {
+      expect(indexes(await collect(fixture.client.readStream(stream)))).toEqual(Array.from({ length: 200 }, (_, index) => index));
+    }
+  });
+
+  it('lets one of many writers at the same revision win', async () => {
+    const stream = newStream('race');
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, () => fixture.client.appendToStream(stream, events(1), { expectedRevision: 'no_stream' })),
+    );
+    expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
+    expect(await collect(fixture.client.readStream(stream))).toHaveLength(1);
+  });
+}
+
+async function lastRevision(client: EventStoreDBClient, stream: string): Promise<bigint | undefined> {
+  const [last] = await collect(client.readStream(stream, { direction: 'backwards', fromRevision: 'end', maxCount: 1 }));
+  return last?.event?.revision;
+}

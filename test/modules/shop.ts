@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { OrderType } from '../../src/contracts/codes.ts';
+import type { PaymentRequested } from '../../src/contracts/payment-events.ts';
+import { PAYRESULT_NOTIFY, type PaymentMessage } from '../../src/contracts/payment-messages.ts';
+import { findSelectionPrice, learningRoutes } from '../../src/modules/learning/index.ts';
+import { ordersRoutes } from '../../src/modules/orders/index.ts';
+import type { ModuleHandler } from '../../src/platform/consumer/module-handler.ts';
+import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
+import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
+import { silentLogger } from '../../src/platform/observe/logger.ts';
+import { createMetrics } from '../../src/platform/observe/metrics.ts';
+import { createTestDatabase } from '../harness/services.ts';
+
+/** Both modules on a real database and a server without sockets; the event store is a list. */
+export interface Shop {
+  readonly db: Database;
+  readonly server: Server;
+  /** What was asked of the payments module, in order. */
+  readonly requested: Omit<PaymentRequested, 'requestedAt'>[];
+  /** Set to make the payments module fail. */
+  requestFailure: Error | null;
+  /** The clock of the modules. */
+  time: Date;
+  call(method: 'GET' | 'PUT' | 'POST', url: string, body?: object): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  // Answers are asserted on member by member.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly body: any;
+}
+
+export async function openShop(): Promise<Shop> {
+  const database = await createTestDatabase();
+  const db = connectDatabase(database.url, { poolSizeMax: 8 });
+  const server = buildServer({ log: silentLogger, metrics: createMetrics(), version: '0.0.0' });
+  const shop: Shop = {
+    db,
+    server,
+    requested: [],
+    requestFailure: null,
+    time: new Date(),
+    call: (method, url, body) => call(server, method, url, body),
+    async close() {
+      await server.close();
+      await db.$disconnect();
+      await database.drop();
+    },
+  };
+  const now = () => shop.time;
+  await server.register(learningRoutes({ db, now }));
+  await server.register(ordersRoutes({ db, now, findSelectionPrice: (id) => findSelectionPrice(db, id), requestPayment, isKnownAccount: (provider) => provider !== 'nobody' }));
+
+  async function requestPayment(facts: Omit<PaymentRequested, 'requestedAt'>): Promise<{ outcome: 'requested' }> {
+    if (shop.requestFailure !== null) throw shop.requestFailure;
+    shop.requested.push(facts);
+    return { outcome: 'requested' };
+  }
+  return shop;
+}
+
+async function call(server: Server, method: 'GET' | 'PUT' | 'POST', url: string, body?: object): Promise<Answer> {
+  const response = await server.inject({ method, url, ...(body === undefined ? {} : { payload: body }) });
+  return { status: response.statusCode, body: response.json() };
+}
+
+/** A course of its own, so that tests share nothing. */
+export async function publish(shop: Shop, offer: { price?: string; charge?: string; validDays?: number } = {}): Promise<string> {
+  const courseId = `course-${randomUUID().slice(0, 8)}`;
+  const body = { name: 'Algebra', companyId: 'c1', charge: '201001', price: '1999', validDays: 365, ...offer };
+  const { status } = await shop.call('PUT', `/learning/courses/${courseId}`, body);
+  if (status !== 200) throw new Error(`publishing answered ${status}`);
+  return courseId;
+}
+
+export const newUser = (): string => `user-${randomUUID().slice(0, 8)}`;
+
+export async function select(shop: Shop, userId: string, courseId: string): Promise<string> {
+  return (await shop.call('POST', '/learning/selections', { userId, courseId })).body.selectionId as string;
+}
+
+let position = 0;
+
+/** A success as the projector publishes it: later ones are later in the log. */
+export function paid(facts: Partial<PaymentMessage['payment']> & { outBusinessId: string; orderType?: PaymentMessage['businessKey2'] }): PaymentMessage {
+  const { outBusinessId, orderType = OrderType.course, ...payment } = facts;
+  position += 1;
+  return {
+    id: String(position),
+    messageType: PAYRESULT_NOTIFY,
+    businessKey1: outBusinessId,
+    businessKey2: orderType,
+    businessKey3: null,
+    eventId: randomUUID(),
+    type: 'PaymentSucceeded',
+    recordedAt: new Date().toISOString(),
+    payment: {
+      payNo: `P${position}`,
+      orderId: `O${position}`,
+      userId: 'nobody',
+      amount: '1999',
+      currency: 'CNY',
+      provider: 'alipay',
+      account: 'main',
+      providerTradeNo: `T${position}`,
+      paidAt: '2026-11-24T08:00:00.000Z',
+      ...payment,
+    },
+  };
+}
+
+export function apply(shop: Shop, handler: ModuleHandler, ...messages: PaymentMessage[]): Promise<void> {
+  return shop.db.$transaction((transaction) => handler.apply(transaction, messages));
+}
+
+/** Every order in which `items` can come. */
+export function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((first, index) => permutations(items.filter((_, other) => other !== index)).map((rest) => [first, ...rest]));
+}
