@@ -3,18 +3,23 @@ import { defineConfig } from 'vitest/config';
 /** A test that needs a running service may wait for the broker's first start, which alone takes 10 s of processor time. */
 const SYSTEM_TEST_TIMEOUT_MS = 60_000;
 
+/** Tests of the repository itself: they read files and need no service. */
+const REPOSITORY_TESTS = ['test/tidy.test.ts', 'test/image.test.ts'];
+
 export default defineConfig({
   test: {
     pool: 'forks',
     // Each worker drives servers that want a core of their own; more workers only make time limits fail.
     maxWorkers: 2,
+    reporters: ['default', ['json', { outputFile: '.data/test-results.json' }]],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', ...REPOSITORY_TESTS] } },
       {
         extends: true,
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
+          exclude: REPOSITORY_TESTS,
           globalSetup: ['test/harness/services-host.ts'],
           testTimeout: SYSTEM_TEST_TIMEOUT_MS,
           hookTimeout: SYSTEM_TEST_TIMEOUT_MS,

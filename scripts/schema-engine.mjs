@@ -75,7 +75,7 @@ function poolConfig(url, database) {
 
 async function connect(url, database) {
   const { config, schema } = poolConfig(url, database);
-  return repaired(await new PrismaPg(config, { schema }).connect());
+  return disposedOnce(repaired(await new PrismaPg(config, { schema }).connect()));
 }
 
 /** Runs one statement in the server's maintenance database. */
@@ -89,39 +89,63 @@ async function onServer(url, statement) {
   }
 }
 
+/** The engine disposes of some adapters itself, and a pool can be ended only once. */
+function disposedOnce(adapter, afterwards = async () => {}) {
+  const dispose = adapter.dispose.bind(adapter);
+  let disposed;
+  adapter.dispose = () => (disposed ??= dispose().then(afterwards));
+  return adapter;
+}
+
 /** A fresh database beside the real one; it is never the real one, and is dropped when the engine is done with it. */
 async function connectToShadow(url) {
   const name = `prisma_migrate_shadow_db_${randomUUID()}`;
   await onServer(url, `CREATE DATABASE "${name}"`);
   const adapter = await connect(url, name);
-  const dispose = adapter.dispose.bind(adapter);
-  adapter.dispose = async () => {
-    await dispose();
-    await onServer(url, `DROP DATABASE "${name}" WITH (FORCE)`);
-  };
-  return adapter;
+  return disposedOnce(adapter, () => onServer(url, `DROP DATABASE "${name}" WITH (FORCE)`));
 }
 
-function adapterFactory({ url, shadowDatabaseUrl = url }) {
+function adapterFactory({ url, shadowDatabaseUrl = url }, opened) {
+  const keep = async (adapter) => {
+    opened.push(await adapter);
+    return adapter;
+  };
   return {
     provider: 'postgres',
     adapterName: '@prisma/adapter-pg',
-    connect: async () => connect(url),
-    connectToShadowDb: async () => connectToShadow(shadowDatabaseUrl),
+    connect: () => keep(connect(url)),
+    connectToShadowDb: () => keep(connectToShadow(shadowDatabaseUrl)),
   };
 }
 
-async function loadEngine(datamodels, datasource) {
+async function loadBindings() {
   const bindings = await import(ENGINE);
   const wasm = readFileSync(require.resolve(ENGINE).replace(/\.js$/, '.wasm'));
   const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': bindings });
   bindings.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
   globalThis.PRISMA_WASM_PANIC_REGISTRY = { set_message: (message) => log('ERROR', { message, is_panic: true }) };
-  const factory = bindMigrationAwareSqlAdapterFactory(adapterFactory(datasource));
-  const files = datamodels.map((path) => [path, readFileSync(path, 'utf8')]);
-  return bindings.SchemaEngine.new({ datamodels: files.length > 0 ? files : undefined }, () => {}, factory);
+  return bindings;
 }
+
+/**
+ * Runs one request on an engine and connections of its own: after applying migrations, the WASM engine has lost the
+ * means to open a shadow database. Unlike the native engine it connects at once, even to compare two files.
+ */
+async function withEngine({ datamodels, datasource }, use) {
+  if (!datasource.url) throw new Error('DATABASE_URL is not set. The WASM schema engine needs a database for every command.');
+  const { SchemaEngine } = await (bindings ??= loadBindings());
+  const opened = [];
+  const factory = bindMigrationAwareSqlAdapterFactory(adapterFactory(datasource, opened));
+  const files = datamodels.map((path) => [path, readFileSync(path, 'utf8')]);
+  try {
+    return await use(await SchemaEngine.new({ datamodels: files.length > 0 ? files : undefined }, () => {}, factory));
+  } finally {
+    for (const adapter of opened) await adapter.dispose();
+  }
+}
+
+let bindings;
 
 function log(level, fields) {
   process.stderr.write(`${JSON.stringify({ timestamp: new Date().toISOString(), level, target: 'schema_engine::logger', fields })}\n`);
@@ -131,12 +155,22 @@ function send(message) {
   process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 }
 
-async function answer(opening, { id, method, params }) {
+async function call(options, { method, params }) {
   const name = METHODS[method] ?? method;
-  try {
-    const engine = await opening;
+  return withEngine(options, (engine) => {
     if (typeof engine[name] !== 'function') throw new Error(`The WASM schema engine has no method "${method}".`);
-    const result = await engine[name](params);
+    return engine[name](params);
+  });
+}
+
+/**
+ * A failure, also of the connection, is the answer to the request: were the process to end instead, the CLI would wait
+ * for an end that is already past, and exit with code 0.
+ */
+async function answer(options, request) {
+  const { id, method } = request;
+  try {
+    const result = await call(options, request);
     // The native engine prints a diff itself, through a request of its own to the CLI.
     if (method === 'diff' && result.stdout) send({ id: 0, method: 'print', params: { content: result.stdout } });
     send({ id, result: result ?? {} });
@@ -146,22 +180,11 @@ async function answer(opening, { id, method, params }) {
   }
 }
 
-/**
- * Unlike the native engine this one connects at once, even to compare two files. A failure is the answer to each
- * request: were the process to end instead, the CLI would wait for an end that is already past, and exit with code 0.
- */
-function openEngine({ datamodels, datasource }) {
-  if (datasource.url) return loadEngine(datamodels, datasource);
-  return Promise.reject(new Error('DATABASE_URL is not set. The WASM schema engine needs a database for every command.'));
-}
-
 async function serve(options) {
-  const opening = openEngine(options);
-  opening.catch(() => {}); // Reported by the first request that awaits it.
   // One request after the other, as the native engine answers them. The CLI's replies to `print` carry no method.
   for await (const line of createInterface({ input: process.stdin })) {
     const request = JSON.parse(line);
-    if (request.method !== undefined) await answer(opening, request);
+    if (request.method !== undefined) await answer(options, request);
   }
   process.exit(0);
 }

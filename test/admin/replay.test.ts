@@ -4,6 +4,7 @@ import { MODULE_QUEUES } from '../../src/contracts/topology.ts';
 import type { ReplayRunnerDeps } from '../../src/modules/admin/index.ts';
 import type { ConfirmPublisher } from '../../src/platform/broker/publisher.ts';
 import { ACTOR, createRig, until, untilHeld, type Rig } from './rig.ts';
+import type { Answer } from './answer.ts';
 import { deleteEffect, effectsOf } from './effect-module.ts';
 
 const FIVE = ['p1', 'p2', 'p3', 'p4', 'p5'];
@@ -15,7 +16,7 @@ async function startReplay(rig: Rig, body: object): Promise<string> {
   return json.id;
 }
 
-function untilState(rig: Rig, id: string, state: string): Promise<any> {
+function untilState(rig: Rig, id: string, state: string): Promise<Answer> {
   return until(`replay in state ${state}`, async () => {
     const { json } = await rig.get(`/replays/${id}`);
     return json.state === state ? json : false;
@@ -230,8 +231,8 @@ function startAndForget(rig: Rig, options: Pick<ReplayRunnerDeps, 'reach' | 'db'
 
 /** A database that answers nothing any more once `isDead`. */
 function deadOnce(rig: Rig, isDead: () => boolean): Rig['db'] {
-  const dead: any = new Proxy(() => new Promise(() => undefined), { get: () => dead });
-  return new Proxy(rig.db, { get: (db, property) => (isDead() ? dead : Reflect.get(db, property)) });
+  const silence: object = new Proxy(() => new Promise(() => undefined), { get: () => silence });
+  return new Proxy(rig.db, { get: (db, property): unknown => (isDead() ? silence : Reflect.get(db, property)) });
 }
 
 test('every start and cancel is recorded with its actor and result, refusals too', async () => {
@@ -242,14 +243,14 @@ test('every start and cancel is recorded with its actor and result, refusals too
   await rig.post(`/replays/${id}/cancel`);
   await rig.post('/replays', { module: 'learning', mode: 'missing', from: { payNo: 'nobody' } });
   const { json } = await rig.get('/actions');
-  expect(json.actions.map(({ actor, action, result }: any) => [actor, action, result])).toEqual([
+  expect(json.actions.map(({ actor, action, result }) => [actor, action, result])).toEqual([
     [ACTOR, 'replay.start', 'failed: payment-unknown: No event of payment nobody is stored.'],
     [ACTOR, 'replay.cancel', 'failed: replay-finished: The replay is over: it is cancelled.'],
     [ACTOR, 'replay.cancel', 'cancelled'],
     [ACTOR, 'replay.start', 'accepted'],
   ]);
   expect(json.actions[3]).toMatchObject({ target: id, detail: { module: 'learning', mode: 'missing', from: { start: true } } });
-  expect((await rig.get(`/actions?before=${json.actions[1].id}`)).json.actions).toHaveLength(2);
+  expect((await rig.get(`/actions?before=${json.actions[1]?.id}`)).json.actions).toHaveLength(2);
 });
 
 const REFUSED: [string, object, number, string][] = [

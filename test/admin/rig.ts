@@ -4,9 +4,9 @@ import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { paymentStream } from '../../src/contracts/payment-events.ts';
 import { MODULE_NAMES, MODULE_QUEUES, PAYNOTIFY_EXCHANGE, type ModuleName } from '../../src/contracts/topology.ts';
 import { startEventStoreServer } from '../../src/event-store-server/server.ts';
-import { adminRoutes, createReconciler, createReplayRunner, type OpenPublisher, type ReconcilerDeps, type ReplayRunnerDeps } from '../../src/modules/admin/index.ts';
+import { adminRoutes, createReconciler, createReplayRunner, type OpenPublisher, type QueueDepth, type ReconcilerDeps, type ReplayRunnerDeps } from '../../src/modules/admin/index.ts';
 import { toMessage } from '../../src/modules/projector/to-message.ts';
-import { connectBroker } from '../../src/platform/broker/connect.ts';
+import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { openConfirmPublisher } from '../../src/platform/broker/confirm-publisher.ts';
 import { declareTopology } from '../../src/platform/broker/topology.ts';
 import { createConsumer } from '../../src/platform/consumer/consumer.ts';
@@ -19,6 +19,7 @@ import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.
 import { passWindow } from '../../src/platform/process/window.ts';
 import type { Worker } from '../../src/platform/process/worker.ts';
 import { createTestDatabase, createTestVhost } from '../harness/services.ts';
+import type { Answer } from './answer.ts';
 import { createEffectModule, createEffectsTable, type EffectModule } from './effect-module.ts';
 
 /** Real event store, broker and database for the admin module, with both modules' queues and whatever a test starts. */
@@ -37,11 +38,11 @@ export interface Rig {
   consume(...modules: ModuleName[]): Promise<Running>;
   createRunner(options?: Partial<ReplayRunnerDeps>): Worker;
   startRunner(options?: Partial<ReplayRunnerDeps>): Promise<Running>;
-  openPublisher: OpenPublisher;
+  readonly openPublisher: OpenPublisher;
   startReconciler(options?: Partial<ReconcilerDeps>): Promise<Running>;
-  depth(queue: string): Promise<number | null>;
-  post(path: string, body?: object): Promise<{ status: number; json: any }>;
-  get(path: string): Promise<{ status: number; json: any }>;
+  readonly depth: QueueDepth;
+  post(path: string, body?: object): Promise<{ status: number; json: Answer }>;
+  get(path: string): Promise<{ status: number; json: Answer }>;
 }
 
 export interface Running {
@@ -110,9 +111,21 @@ async function openDatabase(): Promise<Database> {
   return db;
 }
 
+/** A look at a missing queue closes the channel, so each has one of its own. */
+async function queueDepth(connection: BrokerConnection, queue: string): Promise<number | null> {
+  const channel = await connection.acquire();
+  try {
+    return (await channel.queueDeclare({ queue, passive: true })).messageCount;
+  } catch {
+    return null;
+  } finally {
+    void channel.close();
+  }
+}
+
 async function openBroker() {
+  // Not deleted: that costs as much as a test, and the broker ends with the run.
   const vhost = await createTestVhost();
-  onTestFinished(() => vhost.delete());
   const publishing = connectBroker(vhost.url, 'publish', silentLogger);
   onTestFinished(() => publishing.close(1000));
   const consuming = connectBroker(vhost.url, 'consume', silentLogger);
@@ -122,16 +135,7 @@ async function openBroker() {
   return {
     consuming,
     openPublisher,
-    async depth(queue: string): Promise<number | null> {
-      const channel = await publishing.acquire();
-      try {
-        return (await channel.queueDeclare({ queue, passive: true })).messageCount;
-      } catch {
-        return null;
-      } finally {
-        void channel.close();
-      }
-    },
+    depth: (queue: string) => queueDepth(publishing, queue),
     async send(events: readonly StoredEvent[], address: { exchange: string; routingKey: string }) {
       const publisher = await openPublisher();
       const messages = events.flatMap((event) => toMessage(event) ?? []);
@@ -186,7 +190,7 @@ async function start(workers: readonly Worker[]): Promise<Running> {
 
 async function call(app: Server, method: 'GET' | 'POST', path: string, body?: object) {
   const answer = await app.inject({ method, url: `/admin${path}`, ...(body === undefined ? {} : { payload: body }) });
-  return { status: answer.statusCode, json: answer.json() as any };
+  return { status: answer.statusCode, json: answer.json<Answer>() };
 }
 
 /** Waits until `question` has an answer other than false, and returns it; the message says what never came. */

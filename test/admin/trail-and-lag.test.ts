@@ -13,7 +13,7 @@ test('the trail of a payment tells each stop it has reached, from the store to t
   const stored = (await rig.get('/payments/p1')).json;
   expect(stored).toMatchObject({ payNo: 'p1', state: 'delivering' });
   expect(stored.verdict).toContain('PaymentSucceeded is stored, not proven to be published, and waits for learning.');
-  expect(stored.events.map((entry: any) => [entry.type, entry.checkpoint, entry.modules])).toEqual([
+  expect(stored.events.map((entry) => [entry.type, entry.checkpoint, entry.modules])).toEqual([
     ['PaymentRequested', 'internal', {}],
     ['PaymentSucceeded', 'not-passed', { learning: { state: 'waiting' }, orders: { state: 'waiting' } }],
   ]);
@@ -26,14 +26,15 @@ test('the trail of a payment tells each stop it has reached, from the store to t
   await rig.consume('learning', 'orders');
   await untilHeld(rig, 1);
   const parked = (await rig.get('/payments/p1')).json;
-  const { learning, orders } = parked.events[1].modules;
+  const { learning, orders } = parked.events[1]!.modules;
+  const parkedId = learning.parked?.id;
   expect(parked.state).toBe('attention');
-  expect(parked.verdict).toBe(`Paid. learning has parked PaymentSucceeded (effect-refused); redrive ${learning.parked.id} when the cause is removed.`);
+  expect(parked.verdict).toBe(`Paid. learning has parked PaymentSucceeded (effect-refused); redrive ${parkedId} when the cause is removed.`);
   expect(learning).toMatchObject({ state: 'parked', parked: { reason: 'effect-refused', attempts: 2 } });
   expect(orders).toMatchObject({ state: 'applied', afterMs: expect.any(Number) });
 
   rig.modules.learning.refused.clear();
-  await rig.post(`/parked/${learning.parked.id}/redrive`);
+  await rig.post(`/parked/${parkedId}/redrive`);
   expect((await rig.get('/payments/p1')).json).toMatchObject({ state: 'complete', verdict: 'Paid. Every module has done its part.' });
 
   for (const [payNo, status, code] of [['nobody', 404, 'payment-unknown'], ['a%20b', 400, 'validation-failed'], ['%00', 400, 'url-invalid']] as const) {
@@ -73,19 +74,19 @@ test('a parked message is listed, redriven with its true outcome, and each try i
   await untilHeld(rig, 2, 'learning');
   const listed = (await rig.get('/parked?module=learning')).json.parked;
   expect(listed).toMatchObject([{ module: 'learning', payNo: 'p1', reason: 'effect-refused', attempts: 2, state: 'parked', resolvedAt: null }]);
-  expect(JSON.parse(listed[0].body)).toMatchObject({ payment: { payNo: 'p1' } });
+  expect(JSON.parse(listed[0]!.body)).toMatchObject({ payment: { payNo: 'p1' } });
   expect((await rig.get('/parked?module=orders')).json.parked).toEqual([]);
 
-  const redrive = () => rig.post(`/parked/${listed[0].id}/redrive`);
+  const redrive = () => rig.post(`/parked/${listed[0]!.id}/redrive`);
   expect(await redrive()).toMatchObject({ status: 200, json: { outcome: 'still-failing', code: 'effect-refused', followers: [] } });
   rig.modules.learning.refused.clear();
   expect(await redrive()).toMatchObject({ status: 200, json: { outcome: 'applied' } });
   expect(await redrive()).toMatchObject({ status: 409, json: { type: 'urn:paynotify:problem:already-redriven' } });
   expect(await rig.post('/parked/999999/redrive')).toMatchObject({ status: 404, json: { type: 'urn:paynotify:problem:parked-unknown' } });
   expect(await effectsOf(rig.db, 'learning')).toEqual(['p1', 'p2']);
-  expect((await rig.get('/parked?state=redriven')).json.parked).toMatchObject([{ id: listed[0].id, redriveCount: 2 }]);
+  expect((await rig.get('/parked?state=redriven')).json.parked).toMatchObject([{ id: listed[0]!.id, redriveCount: 2 }]);
   const { actions } = (await rig.get('/actions')).json;
-  expect(actions.map(({ actor, action, result }: any) => [actor, action, result.split(':')[0]])).toEqual([
+  expect(actions.map(({ actor, action, result }) => [actor, action, result.split(':')[0]])).toEqual([
     [ACTOR, 'parked.redrive', 'failed'],
     [ACTOR, 'parked.redrive', 'failed'],
     [ACTOR, 'parked.redrive', 'applied'],

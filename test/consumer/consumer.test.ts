@@ -166,7 +166,7 @@ describe('a message that is not ours', () => {
     await rig.publish([
       { body: Buffer.from([0xff, 0x00, 0xfe]) },
       { body: 'plain text', messageId: 'x'.repeat(200) },
-      { body: { messageType: 'payresult_notify', businessKey1: '7' }, headers: { note: 'nul \0 inside' } },
+      { body: { messageType: 'payresult_notify', businessKey1: '7' }, headers: { 'no\0te': 'nul \0 inside' } },
       { body: Buffer.from('{broken'), contentType: 'application/json' },
       outgoing({ ...impostor, id: '-5' }),
       { body: good, messageId: impostor.eventId },

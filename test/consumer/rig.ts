@@ -128,7 +128,7 @@ function connectSender(url: string) {
   onTestFinished(() => connection.unsafeDestroy());
   const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });
   return {
-    async publish(messages: readonly Outgoing[]) {
+    publish: async (messages: readonly Outgoing[]) => {
       const envelope = ({ messageId, headers, contentType }: Outgoing) => ({
         routingKey: QUEUE,
         durable: true,
@@ -139,9 +139,7 @@ function connectSender(url: string) {
       });
       await Promise.all(messages.map((message) => publisher.send(envelope(message), message.body)));
     },
-    async waiting(queue = QUEUE) {
-      return (await connection.queueDeclare({ queue, passive: true })).messageCount;
-    },
+    waiting: async (queue = QUEUE) => (await connection.queueDeclare({ queue, passive: true })).messageCount,
   };
 }
 

@@ -8,6 +8,8 @@ import type { AppArguments } from './app-process.ts';
 /** The application as production builds it, in a process of its own that ends itself with SIGKILL in the window it is told. */
 const { eventStoreUrl, databaseUrl, rabbitMqUrl, accountsFile, environment, death, tokens } = JSON.parse(process.argv[2] ?? '') as AppArguments;
 let passages = 0;
+// An orphan would keep the run's servers busy.
+process.once('disconnect', () => process.exit(1));
 const app = await startApp({
   config: readConfig({ PORT: '0', ...environment }),
   eventStoreUrl,
@@ -21,7 +23,5 @@ const app = await startApp({
   },
 });
 process.once('SIGTERM', () => void app.stop().then(() => process.exit()));
-// An orphan would keep the run's servers busy.
-process.once('disconnect', () => process.exit(1));
 process.send?.({ url: app.url });
 void app.ready.then(() => process.send?.({ ready: true }));

@@ -16,21 +16,37 @@ export interface AppArguments {
   readonly death: { readonly window: Window; readonly after: number } | null;
 }
 
+/** How a process ended: by its own exit code or by a signal. */
+export interface AppEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
 export interface AppProcess {
   readonly url: string;
   readonly pid: number;
-  /** Resolves when every dependency and worker is well. */
+  /** Resolves when every dependency and worker is well; rejects when the process ends before. */
   readonly ready: Promise<void>;
-  /** Resolves with the signal that ended it, or null for an orderly end. */
-  readonly exited: Promise<NodeJS.Signals | null>;
-  kill(signal: NodeJS.Signals): Promise<NodeJS.Signals | null>;
+  readonly exited: Promise<AppEnd>;
+  readonly isRunning: boolean;
+  /** Sends `signal` and waits for the end of the process. */
+  kill(signal: NodeJS.Signals): Promise<AppEnd>;
+  /** SIGSTOP: it holds its connections and does nothing. */
+  freeze(): void;
+  thaw(): void;
+}
+
+export interface StartOptions {
+  readonly death?: AppArguments['death'];
+  readonly environment?: AppArguments['environment'];
 }
 
 /** One installation: its servers, tokens and provider accounts. Application processes come and go on it. */
 export interface Installation {
   readonly tokens: AppArguments['tokens'];
   readonly signingKeys: readonly SigningKey[];
-  start(options?: { readonly death?: AppArguments['death']; readonly environment?: Readonly<Record<string, string>> }): Promise<AppProcess>;
+  /** Resolves when it listens. */
+  start(options?: StartOptions): Promise<AppProcess>;
   /** Kills whatever is still running. */
   close(): Promise<void>;
 }
@@ -40,40 +56,59 @@ const ENTRY = resolve(import.meta.dirname, 'app-entry.ts');
 export async function createInstallation(servers: Pick<AppArguments, 'eventStoreUrl' | 'databaseUrl' | 'rabbitMqUrl'>): Promise<Installation> {
   const { accountsFile, signingKeys } = await generateDemoAccounts();
   const tokens = { service: 'service-token-of-the-test', admin: 'admin-token-of-the-test' };
-  const running = new Set<AppProcess>();
+  const children = new Set<ChildProcess>();
   return {
     tokens,
     signingKeys,
     async start({ death = null, environment = {} } = {}) {
       const child = fork(ENTRY, [JSON.stringify({ ...servers, accountsFile, tokens, environment, death } satisfies AppArguments)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-      const app = await appOf(child);
-      running.add(app);
-      void app.exited.then(() => running.delete(app));
-      return app;
+      children.add(child);
+      return appOf(child);
     },
     async close() {
-      await Promise.all([...running].map((app) => app.kill('SIGKILL')));
+      await Promise.all([...children].filter(isRunning).map((child) => endOf(child, 'SIGKILL')));
     },
   };
 }
 
 async function appOf(child: ChildProcess): Promise<AppProcess> {
-  const exited = once(child, 'exit').then(([, signal]) => signal as NodeJS.Signals | null);
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
   const ready = Promise.withResolvers<void>();
   const listening = Promise.withResolvers<string>();
   child.on('message', (message: { url?: string; ready?: boolean }) => {
     if (message.url !== undefined) listening.resolve(message.url);
     if (message.ready === true) ready.resolve();
   });
-  const url = await Promise.race([listening.promise, exited.then((signal) => Promise.reject(new Error(`the application ended (${signal ?? 'exit'}) before it listened`)))]);
+  void exited.then(({ code, signal }) => {
+    const error = new Error(`the application ended early (${signal ?? `exit code ${code}`})`);
+    listening.reject(error);
+    ready.reject(error);
+  });
+  // Not every test waits for it.
+  ready.promise.catch(() => undefined);
   return {
-    url,
+    url: await listening.promise,
     pid: child.pid as number,
     ready: ready.promise,
     exited,
-    kill(signal) {
-      child.kill(signal);
-      return exited;
+    get isRunning() {
+      return isRunning(child);
     },
+    kill: (signal) => endOf(child, signal),
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
   };
+}
+
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
+async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<AppEnd> {
+  if (isRunning(child)) {
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    await exit;
+  }
+  return { code: child.exitCode, signal: child.signalCode };
 }

@@ -1,78 +1,124 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { signSuccess, type SigningKey } from '../../src/modules/payments/index.ts';
 
 /** The shop and the payment provider, as the outside world of one application: plain HTTP, real signatures. */
 export interface OpenPayment {
   readonly payNo: string;
   readonly orderId: string;
-  readonly selectionId: string;
+  /** Selection of a course order; of study materials the shop's own id. */
+  readonly outBusinessId: string;
+  readonly orderType: '60201' | '60202';
   readonly userId: string;
   readonly courseId: string;
   readonly amount: string;
   readonly currency: string;
+  readonly provider: string;
+  readonly account: string;
+}
+
+export interface ForPayment {
+  readonly userId?: string;
+  readonly provider?: SigningKey['provider'];
+}
+
+/** What the provider says, where it differs from "paid just now under the trade number of this payment". */
+export interface Paying {
+  readonly tradeNo?: string;
+  readonly paidAt?: Date;
 }
 
 export interface Shop {
+  readonly courseId: string;
   call<T>(method: string, path: string, body?: object, kind?: 'service' | 'admin'): Promise<T>;
-  /** Course (once), selection, order, payment request, for a user of its own. */
-  openPayment(): Promise<OpenPayment>;
+  /** Course (once), selection, order, payment request; for a user of its own unless one is given. */
+  openPayment(wanted?: ForPayment): Promise<OpenPayment>;
   openPayments(count: number): Promise<OpenPayment[]>;
+  /** Another payment of the same order. */
+  openAnother(payment: OpenPayment): Promise<OpenPayment>;
   /** Sends the provider's success; @returns the HTTP status, or 0 when no answer came. */
-  pay(payment: OpenPayment, keyIndex?: number): Promise<number>;
-  /** Like a provider: again and again until it is acknowledged. */
-  payUntilAcknowledged(payment: OpenPayment): Promise<void>;
+  pay(payment: OpenPayment, paying?: Paying): Promise<number>;
+  /** Like a provider: again and again until it is acknowledged. @returns the status of every attempt. */
+  payUntilAcknowledged(payment: OpenPayment): Promise<number[]>;
+  /** All of them, a few at once. @returns the status of every attempt. */
+  payAll(payments: readonly OpenPayment[]): Promise<number[]>;
 }
 
 let counter = 0;
+const CALL_TIMEOUT_MS = 15_000;
+/** Providers give up after five seconds. */
+const WEBHOOK_TIMEOUT_MS = 5_000;
 const RETRY_MS = 100;
-const ATTEMPTS_MAX = 600;
+const ATTEMPTS_MAX = 5;
+/** With the servers of a test starting on a loaded machine, a minute may go by. */
+const ACKNOWLEDGED_WITHIN_MS = 120_000;
 const CONCURRENCY = 16;
+export const VALID_DAYS = 365;
 
 export function createShop(base: () => string, tokens: { readonly service: string; readonly admin: string }, keys: readonly SigningKey[]): Shop {
   const courseId = `course-${process.pid}-${++counter}`;
   let published: Promise<unknown> | null = null;
+  const keyOf = (provider: string): SigningKey => keys.find((key) => key.provider === provider) as SigningKey;
 
   async function call<T>(method: string, path: string, body?: object, kind: 'service' | 'admin' = 'service'): Promise<T> {
-    const response = await fetch(base() + path, {
-      method,
-      headers: { authorization: `Bearer ${tokens[kind]}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-    return JSON.parse(text) as T;
+    for (let attempt = 1; ; attempt++, await delay(RETRY_MS)) {
+      const response = await fetch(base() + path, {
+        method,
+        headers: { authorization: `Bearer ${tokens[kind]}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
+      const text = await response.text();
+      if (response.ok) return JSON.parse(text) as T;
+      // "Send the request again": every route of the shop may be asked twice.
+      if (response.status !== 503 || attempt === ATTEMPTS_MAX) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    }
   }
 
-  async function openPayment(): Promise<OpenPayment> {
-    published ??= call('PUT', `/learning/courses/${courseId}`, { name: 'Course', companyId: 'company', charge: '201001', price: '19900', validDays: 365 });
+  async function openPayment({ userId = `user-${process.pid}-${++counter}`, provider = 'standard' }: ForPayment = {}): Promise<OpenPayment> {
+    published ??= call('PUT', `/learning/courses/${courseId}`, { name: 'Course', companyId: 'company', charge: '201001', price: '19900', validDays: VALID_DAYS });
     await published;
-    const userId = `user-${process.pid}-${++counter}`;
     const { selectionId } = await call<{ selectionId: string }>('POST', '/learning/selections', { userId, courseId });
     const { orderId } = await call<{ orderId: string }>('POST', '/orders', { outBusinessId: selectionId, orderType: '60201', userId });
-    const key = keys[0] as SigningKey;
-    const payment = await call<{ payNo: string; amount: string; currency: string }>('POST', `/orders/${orderId}/payments`, { provider: key.provider, account: key.account });
-    return { payNo: payment.payNo, amount: payment.amount, currency: payment.currency, orderId, selectionId, userId, courseId };
+    const { account } = keyOf(provider);
+    const payment = await call<Pick<OpenPayment, 'payNo' | 'amount' | 'currency'>>('POST', `/orders/${orderId}/payments`, { provider, account });
+    return { payNo: payment.payNo, amount: payment.amount, currency: payment.currency, orderId, outBusinessId: selectionId, orderType: '60201', userId, courseId, provider, account };
   }
 
-  async function pay(payment: OpenPayment, keyIndex = 0): Promise<number> {
-    const facts = { ...payment, tradeNo: `trade-${payment.payNo}`, paidAt: new Date(), notificationId: `msg_${payment.payNo}` };
-    const { path, headers, body } = signSuccess(keys[keyIndex] as SigningKey, facts);
-    const response = await fetch(base() + path, { method: 'POST', headers, body }).catch(() => null);
-    await response?.arrayBuffer().catch(() => null);
-    return response?.status ?? 0;
+  async function pay(payment: OpenPayment, paying: Paying = {}): Promise<number> {
+    const { payNo, amount, currency } = payment;
+    const facts = { payNo, amount, currency, tradeNo: `trade-${payNo}`, paidAt: new Date(), notificationId: `msg_${payNo}`, ...paying };
+    const { path, headers, body } = signSuccess(keyOf(payment.provider), facts);
+    try {
+      const response = await fetch(base() + path, { method: 'POST', headers, body, signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS) });
+      await response.arrayBuffer();
+      return response.status;
+    } catch {
+      return 0;
+    }
+  }
+
+  async function payUntilAcknowledged(payment: OpenPayment): Promise<number[]> {
+    const statuses: number[] = [];
+    for (const deadline = performance.now() + ACKNOWLEDGED_WITHIN_MS; performance.now() < deadline; await delay(RETRY_MS)) {
+      statuses.push(await pay(payment));
+      if (statuses.at(-1) === 200) return statuses;
+    }
+    throw new Error(`payment ${payment.payNo} was never acknowledged: ${statuses.slice(-5).join(', ')}`);
   }
 
   return {
+    courseId,
     call,
     openPayment,
-    openPayments: (count) => inParallel(Array.from({ length: count }), openPayment),
-    pay,
-    async payUntilAcknowledged(payment) {
-      for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        if ((await pay(payment)) === 200) return;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-      throw new Error(`payment ${payment.payNo} was never acknowledged`);
+    openPayments: (count) => inParallel(Array.from({ length: count }), () => openPayment()),
+    async openAnother(payment) {
+      const { provider, account } = payment;
+      const { payNo } = await call<{ payNo: string }>('POST', `/orders/${payment.orderId}/payments`, { provider, account });
+      return { ...payment, payNo };
     },
+    pay,
+    payUntilAcknowledged,
+    payAll: async (payments) => (await inParallel(payments, payUntilAcknowledged)).flat(),
   };
 }
 

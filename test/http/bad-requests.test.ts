@@ -38,14 +38,14 @@ const Body = Type.Object(
 
 async function routes(scope: Server): Promise<void> {
   const check = createTokenCheck({ admin: new Map([['alice', hashToken(ADMIN)]]), service: new Map([['shop', hashToken(SERVICE)]]) });
-  const { requireToken } = createAuthentication(check, createMetrics());
+  const authentication = createAuthentication(check, createMetrics());
   scope.post('/things', { schema: { body: Body, response: { 200: Body, ...problemResponses } } }, async (request) => request.body);
   scope.get('/things/:id', { schema: { params: Type.Object({ id: Type.Integer() }), querystring: Type.Object({ page: Type.Integer({ minimum: 1, default: 1 }) }) } }, async (request) => ({
     id: request.params.id,
     page: request.query.page,
   }));
-  scope.get('/whoami', { onRequest: requireToken('admin') }, async (request) => ({ actor: request.actor }));
-  scope.get('/any', { onRequest: requireToken('any') }, async (request) => ({ actor: request.actor }));
+  scope.get('/whoami', { onRequest: authentication.requireToken('admin') }, async (request) => ({ actor: request.actor }));
+  scope.get('/any', { onRequest: authentication.requireToken('any') }, async (request) => ({ actor: request.actor }));
   scope.get('/bug', async () => {
     throw new Error('password of the database is hunter2');
   });
@@ -149,7 +149,7 @@ describe('what is right passes', () => {
   });
 
   test('the OpenAPI document describes the routes and is 3.1', async () => {
-    const document = (await app.inject({ url: '/docs/json' })).json();
+    const document = (await app.inject({ url: '/docs/json' })).json<{ openapi: string; paths: object }>();
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(['/things', '/things/{id}']));
     expect((await app.inject({ url: '/docs/' })).statusCode).toBe(200);
@@ -162,7 +162,7 @@ describe('on a real connection', () => {
     return new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1', () => socket.write(text));
       let answer = '';
-      socket.on('data', (data) => (answer += data));
+      socket.on('data', (data) => (answer += String(data)));
       socket.on('close', () => resolve(answer));
       socket.on('error', reject);
     });
@@ -208,11 +208,11 @@ test('after twenty failures an address gets 429, and a valid token still passes'
 
 test('while closing, a request on an open connection is refused with 503 and may be sent again', async () => {
   const closing = buildServer({ log: silentLogger, metrics: createMetrics(), version: '0.0.0' });
-  const entered = Promise.withResolvers<void>();
-  const release = Promise.withResolvers<void>();
+  const entered = Promise.withResolvers<undefined>();
+  const release = Promise.withResolvers<undefined>();
   closing.register(async (scope) => {
     scope.get('/held', async () => {
-      entered.resolve();
+      entered.resolve(undefined);
       await release.promise;
       return { held: true };
     });
@@ -220,14 +220,14 @@ test('while closing, a request on an open connection is refused with 503 and may
   await closing.listen({ port: 0, host: '127.0.0.1' });
   const socket = connect((closing.server.address() as AddressInfo).port, '127.0.0.1');
   let answer = '';
-  socket.on('data', (data) => (answer += data));
+  socket.on('data', (data) => (answer += String(data)));
   const ended = new Promise((resolve) => socket.on('close', resolve));
   // Two pipelined requests: the first is being answered when the server begins to close, the second comes after.
   socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
   await entered.promise;
   const closed = closing.close();
   socket.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n');
-  setTimeout(() => release.resolve(), 50);
+  setTimeout(() => release.resolve(undefined), 50);
   await ended;
   await closed;
   expect(answer).toContain('{"held":true}');

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { OrderType } from '../../src/contracts/codes.ts';
 import type { PaymentMessage } from '../../src/contracts/payment-messages.ts';
+import { learningHandler } from '../../src/modules/learning/index.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
 import { apply, newUser, openShop, paid, permutations, publish, select, type Shop } from './shop.ts';
 
@@ -85,6 +86,8 @@ describe('placing an order', () => {
     expect(await ask('nothing', userId)).toEqual([422, 'urn:paynotify:problem:selection-unknown']);
     expect(await ask(charged, 'thief')).toEqual([422, 'urn:paynotify:problem:selection-of-another-user']);
     expect(await ask(free, userId)).toEqual([409, 'urn:paynotify:problem:selection-not-awaiting-payment']);
+    await apply(shop, learningHandler(), paid({ outBusinessId: charged, userId }));
+    expect(await ask(charged, userId)).toEqual([409, 'urn:paynotify:problem:selection-not-awaiting-payment']);
     expect(await shop.db.order.count({ where: { userId } })).toBe(0);
   });
 

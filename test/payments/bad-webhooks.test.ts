@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEventStoreServer, type EventStoreServer } from '../../src/event-store-server/server.ts';
-import { signAlipay } from '../../src/modules/payments/sign/sign-alipay.ts';
-import { signStandard } from '../../src/modules/payments/sign/sign-standard.ts';
-import { alipayFields } from '../../src/modules/payments/sign/sign-success.ts';
+import { signAlipay } from '../../src/modules/payments/providers/sign-alipay.ts';
+import { signStandard } from '../../src/modules/payments/providers/sign-standard.ts';
+import { alipayFields } from '../../src/modules/payments/providers/sign-success.ts';
 import { demoAccounts, newPayNo, post, startPayments, successOf, type WebhookAnswer } from './payments-rig.ts';
 
 /**

@@ -106,10 +106,12 @@ export async function post(url: string, headers: Record<string, string>, body: s
 }
 
 function keyOf<P extends SigningKey['provider']>(provider: P): SigningKey & { provider: P } {
-  return demoAccounts.signingKeys.find((key) => key.provider === provider) as SigningKey & { provider: P };
+  const found = demoAccounts.signingKeys.find((key): key is SigningKey & { provider: P } => key.provider === provider);
+  if (found === undefined) throw new Error(`there is no demo account of ${provider}`);
+  return found;
 }
 
 function recordingLogger(lines: Record<string, unknown>[]): Logger {
   const write = (line: Record<string, unknown>): void => void lines.push(line);
-  return { trace: write, debug: write, info: write, warn: write, error: write, fatal: write } as unknown as Logger;
+  return { trace: write, debug: write, info: write, warn: write, error: write, fatal: write };
 }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unmatchedStream } from '../../src/contracts/payment-events.ts';
 import { startEventStoreServer, type EventStoreServer } from '../../src/event-store-server/server.ts';
-import { signAlipay } from '../../src/modules/payments/sign/sign-alipay.ts';
-import { alipayFields } from '../../src/modules/payments/sign/sign-success.ts';
+import { signAlipay } from '../../src/modules/payments/providers/sign-alipay.ts';
+import { alipayFields } from '../../src/modules/payments/providers/sign-success.ts';
 import { newPayNo, requestOf, startPayments, successOf, type PaymentsRig, type WebhookAnswer } from './payments-rig.ts';
 
 let server: EventStoreServer;

@@ -32,7 +32,7 @@ export function handleAppend(store: EventStore, call: GrpcCall, now: () => numbe
 
 function storeAppend(store: EventStore, call: GrpcCall, options: WriteOptions, append: ProposedAppend): void {
   const { streamName, expected } = options;
-  store.append(streamName, expected, append.events, (outcome) => {
+  store.append(options, append.events, call, (outcome) => {
     if (outcome instanceof StoreError) call.fail(storeFailure(outcome));
     else if (outcome.kind === 'stream_deleted') call.fail(streamDeleted(streamName));
     else if (outcome.kind === 'wrong_version') reply(call, encodeAppendWrongVersion(outcome.current, expected));

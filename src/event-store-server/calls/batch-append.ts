@@ -97,8 +97,7 @@ class BatchAppendCall {
   #queue(correlationId: string, current: IncompleteAppend): void {
     this.#remove(correlationId);
     this.#queued += 1;
-    const { streamName, expected } = current.options;
-    this.#store.append(streamName, expected, current.append.events, (outcome) => {
+    this.#store.append(current.options, current.append.events, this.#call, (outcome) => {
       this.#queued -= 1;
       this.#answerOutcome(current, outcome);
     });

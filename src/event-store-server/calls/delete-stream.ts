@@ -12,8 +12,9 @@ import { storeFailure, streamDeleted, wrongVersion } from './write-error.ts';
 /** Streams.Delete (soft: the stream can be begun again) and Streams.Tombstone (for ever). */
 export function handleDelete(store: EventStore, call: GrpcCall, now: () => number, kind: 'softDelete' | 'tombstone'): void {
   receiveOne(call, (request) => {
-    const { streamName, expected } = decodeRequest(request, now());
-    store[kind](streamName, expected, (outcome) => {
+    const options = decodeRequest(request, now());
+    const { streamName, expected } = options;
+    store[kind](options, call, (outcome) => {
       if (outcome instanceof StoreError) call.fail(storeFailure(outcome));
       else if (outcome.kind === 'stream_deleted') call.fail(streamDeleted(streamName));
       else if (outcome.kind === 'wrong_version') call.fail(wrongVersion('Delete', streamName, expected, outcome.current));

@@ -3,7 +3,13 @@ import type { LiveFeed } from './live-feed.ts';
 import { StoreError, writeError } from './store-error.ts';
 import type { StreamWriter, WriteOutcome } from './stream-writer.ts';
 
+/** Who asked for a write. A write whose caller has gone before it was begun is dropped, as on the real server. */
+export interface Caller {
+  readonly open: boolean;
+}
+
 export interface QueuedWrite {
+  caller: Caller;
   apply(writer: StreamWriter): WriteOutcome;
   /** Runs after the fsync, or with the reason why nothing was stored. */
   done(outcome: WriteOutcome | StoreError): void;
@@ -46,7 +52,7 @@ export class CommitQueue {
   flush(): void {
     this.#scheduled = false;
     while (this.#queue.length > 0) {
-      const group = this.#queue.splice(0, GROUP_WRITES_MAX);
+      const group = this.#queue.splice(0, GROUP_WRITES_MAX).filter((write) => write.caller.open);
       const failure = this.#commit(group);
       if (failure !== null) this.#handleFailure(group, failure);
     }

@@ -3,6 +3,7 @@ import { recordedEventData } from '../wire/recorded-event.ts';
 import type { ProposedEvent } from '../wire/proposed-event.ts';
 import type { ExpectedRevision } from '../wire/write-options.ts';
 import { CommitQueue } from './commit-queue.ts';
+import type { Caller } from './commit-queue.ts';
 import { EventLog } from './event-log.ts';
 import type { LogEntry, PageLimit } from './event-log.ts';
 import { LiveFeed } from './live-feed.ts';
@@ -19,6 +20,11 @@ export type StreamPage =
   | { kind: 'page'; entries: LogEntry[]; next: number | null }
   | { kind: 'not_found' }
   | { kind: 'deleted' };
+
+export interface WriteTarget {
+  streamName: string;
+  expected: ExpectedRevision;
+}
 
 export type Done = (outcome: WriteOutcome | StoreError) => void;
 
@@ -46,16 +52,16 @@ export class EventStore {
     if (this.#log.last() === null) this.#writeFirstEvent();
   }
 
-  append(streamName: string, expected: ExpectedRevision, events: readonly ProposedEvent[], done: Done): void {
-    this.#queue.push({ apply: (writer) => writer.append(streamName, expected, events), done });
+  append(target: WriteTarget, events: readonly ProposedEvent[], caller: Caller, done: Done): void {
+    this.#queue.push({ caller, done, apply: (writer) => writer.append(target.streamName, target.expected, events) });
   }
 
-  softDelete(streamName: string, expected: ExpectedRevision, done: Done): void {
-    this.#queue.push({ apply: (writer) => writer.softDelete(streamName, expected), done });
+  softDelete(target: WriteTarget, caller: Caller, done: Done): void {
+    this.#queue.push({ caller, done, apply: (writer) => writer.softDelete(target.streamName, target.expected) });
   }
 
-  tombstone(streamName: string, expected: ExpectedRevision, done: Done): void {
-    this.#queue.push({ apply: (writer) => writer.tombstone(streamName, expected), done });
+  tombstone(target: WriteTarget, caller: Caller, done: Done): void {
+    this.#queue.push({ caller, done, apply: (writer) => writer.tombstone(target.streamName, target.expected) });
   }
 
   headPosition(): number {
@@ -134,7 +140,7 @@ export class EventStore {
 
   #writeFirstEvent(): void {
     const event = { id: randomUUID(), type: '$metadata', isJson: true, data: Buffer.from(FIRST_EVENT_JSON), metadata: Buffer.alloc(0) };
-    this.append(FIRST_EVENT_STREAM, 'any', [event], (outcome) => {
+    this.append({ streamName: FIRST_EVENT_STREAM, expected: 'any' }, [event], { open: true }, (outcome) => {
       if (!(outcome instanceof StoreError)) return;
       this.#opened.close();
       throw outcome;

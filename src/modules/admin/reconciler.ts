@@ -6,7 +6,7 @@ import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker, WorkerHealth } from '../../platform/process/worker.ts';
-import { createGapWatch, GRACE_MS, type GapWatch } from './gap-watch.ts';
+import { createGapWatch, GRACE_MS } from './gap-watch.ts';
 import type { QueueDepth } from './lag.ts';
 import { eventsHeld } from './module-holdings.ts';
 import { provePage } from './prove-page.ts';
@@ -125,16 +125,16 @@ function reconcileModule(name: ModuleName, deps: ReconcilerDeps): ModuleReconcil
     if (!watch.observe(missing, nowMs)) return [];
     const sight = { lastApplied: await lastApplied(db, name), queueDepth: await deps.queueDepth(MODULE_QUEUES[name]) };
     const { gaps: found, due } = watch.judge(missing, sight, nowMs);
-    if (due.length > 0) await sendAgain(due, watch, signal);
+    if (due.length > 0) await sendAgain(due, signal);
     return found;
   }
 
-  async function sendAgain(events: readonly StoredEvent[], { sentAgain }: GapWatch, signal: AbortSignal): Promise<void> {
+  async function sendAgain(events: readonly StoredEvent[], signal: AbortSignal): Promise<void> {
     const first = events[0];
     log.warn({ event: 'gap.found', module: name, events: events.length, firstEventId: first?.id, firstStream: first?.stream, firstPosition: String(first?.position) });
     const messages = events.flatMap((event) => deps.toMessage(event) ?? []).map((message) => ({ ...message, exchange: '', routingKey: MODULE_QUEUES[name] }));
     const isProven = await publishing.publish(messages, async () => false, signal);
-    if (isProven) sentAgain(events, performance.now());
+    if (isProven) watch.sentAgain(events, performance.now());
     log.warn({ event: 'gap.sent-again', module: name, events: events.length, confirmed: isProven });
   }
 

@@ -8,7 +8,8 @@ export interface Action {
   readonly action: string;
   /** What it was done to: an id. */
   readonly target: string;
-  readonly detail: Readonly<Record<string, unknown>>;
+  /** JSON of what was asked for. */
+  readonly detail: object;
 }
 
 /**
@@ -17,7 +18,7 @@ export interface Action {
  * @param resultOf word for the outcome of the action, e.g. `applied`.
  */
 export async function recordAction<T>(db: Database, action: Action, work: () => Promise<T>, resultOf: (value: T) => string): Promise<T> {
-  const { id } = await db.adminAction.create({ data: { ...action, detail: action.detail as object, result: 'started' }, select: { id: true } });
+  const { id } = await db.adminAction.create({ data: { ...action, detail: action.detail, result: 'started' }, select: { id: true } });
   const conclude = (result: string) => db.adminAction.update({ where: { id }, data: { result } });
   try {
     const value = await work();

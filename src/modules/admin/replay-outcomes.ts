@@ -21,7 +21,7 @@ const COUNTED_AS: Readonly<Record<string, keyof ReplayCounts>> = {
 };
 
 export async function countOutcomes(db: Database, replayIds: readonly string[]): Promise<ReadonlyMap<string, ReplayCounts>> {
-  const counts = new Map(replayIds.map((id) => [id, { ...NOTHING } as Record<keyof ReplayCounts, number>]));
+  const counts = new Map(replayIds.map((id) => [id, { ...NOTHING }]));
   const rows = await db.replayOutcome.groupBy({ by: ['replayId', 'outcome'], where: { replayId: { in: [...replayIds] } }, _count: { _all: true } });
   for (const row of rows) {
     const key = COUNTED_AS[row.outcome];

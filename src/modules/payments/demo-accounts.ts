@@ -1,6 +1,6 @@
 import { generateKeyPair, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { SigningKey } from './sign/sign-success.ts';
+import type { SigningKey } from './providers/sign-success.ts';
 
 /**
  * Accounts with fresh keys for an installation that has none configured, and the providers' side of the keys, with which

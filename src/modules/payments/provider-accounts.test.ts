@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../contracts/errors.ts';
 import { generateDemoAccounts } from './demo-accounts.ts';
 import { readProviderAccounts } from './provider-accounts.ts';
-import { signSuccess } from './sign/sign-success.ts';
+import { signSuccess } from './providers/sign-success.ts';
 
 const SECRET = `whsec_${'A'.repeat(42)}A=`;
 const standard = { provider: 'standard', account: 'main', keys: [{ id: 'k', secret: SECRET }] };

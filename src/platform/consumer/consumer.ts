@@ -73,7 +73,8 @@ export function createConsumer(dependencies: ConsumerDependencies): Worker {
         const startedAtMs = consuming.nowMs();
         try {
           await session(signal);
-          if (!signal.aborted) consuming.report('the channel was lost');
+          // With a cause reported already, the session ended because of it.
+          if (trouble === null) consuming.report('the channel was lost');
         } catch (error) {
           const cause = error instanceof Error ? error.message : String(error);
           if (trouble !== cause) log.warn({ event: 'consumer.waiting', module, cause });

@@ -32,10 +32,11 @@ export function isReadable(delivery: Delivery): delivery is ReadableDelivery {
 export const MESSAGE_ID_HEADER = 'amqp-message-id';
 
 export function toDelivery(message: AsyncMessage): Delivery {
-  const { deliveryTag, body, contentType, messageId } = message;
-  const headers: Record<string, unknown> = { ...(message.headers as Record<string, unknown> | undefined) };
+  const { deliveryTag, contentType, messageId } = message;
+  const body: unknown = message.body;
+  // A sender's own header of that name must not pass for the property.
+  const headers = { ...(message.headers as Record<string, unknown> | undefined), [MESSAGE_ID_HEADER]: messageId };
   const count = Number(headers[DELIVERY_COUNT_HEADER] ?? 0);
-  if (messageId !== undefined) headers[MESSAGE_ID_HEADER] = messageId;
   return {
     tag: deliveryTag,
     deliveryCount: Number.isSafeInteger(count) ? count : 0,

@@ -75,7 +75,9 @@ function storable(text: string): string {
 function storableJson(headers: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(headers, (_key, value: unknown) => {
     if (typeof value === 'string') return storable(value);
-    return typeof value === 'bigint' ? String(value) : value;
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [storable(name), inner]));
   });
 }
 

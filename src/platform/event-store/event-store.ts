@@ -33,7 +33,7 @@ export type AppendResult =
 
 export interface EventStore {
   /**
-   * Appends atomically. After an unknown outcome (deadline, lost connection) it tries again with the same ids at the same
+   * Appends atomically, within `deadlineMs` (default 3 s). After an unknown outcome (deadline, lost connection) it tries again with the same ids at the same
    * revision until `deadlineMs` is over; the store answers a repeated append with success.
    * @throws DependencyUnavailableError when the store is away, AppendOutcomeUnknownError when it may or may not have happened.
    */
@@ -46,16 +46,18 @@ export interface EventStore {
    * nothing more was there. @throws DependencyUnavailableError
    */
   readAll(fromPosition: bigint, streamPrefixes: readonly string[], countMax: number): Promise<AllPage>;
-  /** Commit position of the last event of $all matching the prefixes' log as a whole (any stream), -1n for an empty log. */
+  /** Commit position of the newest event of $all, of whatever stream (also the store's own); -1n for an empty log. @throws DependencyUnavailableError */
   headPosition(): Promise<bigint>;
   /**
    * Follows $all after `fromPosition` (exclusive). Calls are made one at a time and awaited (backpressure). Returns when
-   * `signal` is aborted; throws when the subscription ends for any other reason or a handler throws; the caller decides
-   * from where to begin again.
+   * `signal` is aborted and the running handler is done. A handler that returns nothing is not waited for.
+   * @throws the error of a handler; DependencyUnavailableError when the subscription ends for any other reason, politely
+   * or not, or the store goes silent (noticed within 7 s). The caller decides from where to begin again.
    */
   follow(fromPosition: bigint, streamPrefixes: readonly string[], handlers: FollowHandlers, signal: AbortSignal): Promise<void>;
-  /** Answers within the deadline whether the store answers at all. */
+  /** Whether the store answers within the deadline; never throws. */
   ping(deadlineMs: number): Promise<boolean>;
+  /** Cancels what is in flight and closes the connection, within 1 s. Later calls fail as unavailable. */
   dispose(): Promise<void>;
 }
 

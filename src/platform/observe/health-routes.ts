@@ -41,7 +41,7 @@ export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox 
       },
     }, async (_request, reply) => {
       const health = judgeHealth(await deps.checkDependencies(), deps.workers());
-      return reply.code(health.ready ? 200 : 503).send(health as never);
+      return reply.code(health.ready ? 200 : 503).send(health);
     });
 
     app.get('/metrics', {

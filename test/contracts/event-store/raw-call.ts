@@ -14,7 +14,7 @@ export interface RawAnswer {
 
 /** A protobuf field holding bytes, text or a nested message. */
 export function field(number: number, content: string | Buffer = ''): Buffer {
-  const bytes = Buffer.from(content as string);
+  const bytes = Buffer.from(content);
   return Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
 }
 
@@ -52,11 +52,11 @@ export function rawCall(session: ClientHttp2Session, path: string, bodies: Buffe
     let trailers: IncomingHttpHeaders = {};
     const chunks: Buffer[] = [];
     stream.on('response', (head) => (trailers = { ...trailers, ...head }));
-    stream.on('trailers', (tail) => (trailers = { ...trailers, ...tail }));
+    stream.on('trailers', (tail: IncomingHttpHeaders) => (trailers = { ...trailers, ...tail }));
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', reject);
     stream.on('end', () => {
-      const message = decodeURIComponent(String(trailers['grpc-message'] ?? ''));
+      const message = decodeURIComponent((trailers['grpc-message'] as string | undefined) ?? '');
       resolve({ status: Number(trailers['grpc-status'] ?? Number.NaN), message, trailers, body: Buffer.concat(chunks) });
       stream.close(constants.NGHTTP2_CANCEL);
     });

@@ -1,8 +1,8 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { AlipaySdk } from 'alipay-sdk';
 import { describe, expect, it } from 'vitest';
-import { signAlipay } from '../sign/sign-alipay.ts';
-import { alipayFields } from '../sign/sign-success.ts';
+import { signAlipay } from './sign-alipay.ts';
+import { alipayFields } from './sign-success.ts';
 import { alipay, signedText, toNotification } from './alipay.ts';
 
 const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 });

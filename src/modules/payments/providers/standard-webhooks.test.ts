@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { signStandard, signStandardAsymmetric, type StandardMessage } from '../sign/sign-standard.ts';
+import { signStandard, signStandardAsymmetric, type StandardMessage } from './sign-standard.ts';
 import { readBody, standardWebhooks, TIMESTAMP_TOLERANCE_SECONDS } from './standard-webhooks.ts';
 
 const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;

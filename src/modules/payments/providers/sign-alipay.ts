@@ -1,5 +1,5 @@
 import { sign, type KeyLike } from 'node:crypto';
-import { signedText } from '../providers/alipay.ts';
+import { signedText } from './alipay.ts';
 
 /** The content type that Alipay really sends, malformed as it is. */
 export const ALIPAY_CONTENT_TYPE = 'application/x-www-form-urlencoded; text/html; charset=utf-8';

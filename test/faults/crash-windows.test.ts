@@ -1,0 +1,43 @@
+import { describe, expect, test } from 'vitest';
+import type { Window } from '../../src/platform/process/window.ts';
+import { openSite } from '../harness/site.ts';
+
+/*
+ * The application ends itself with SIGKILL in the exact place between two durable stops, in the middle of the load, and is
+ * started again on the same servers. Certain: the place, and that it was a SIGKILL. Not certain: how much of the rest had
+ * happened by then.
+ */
+
+const LOAD = 40;
+/** In the middle of the load, and so that a part of a batch or window is behind it and another before it. */
+const DIES_AT = 7;
+
+const WINDOWS: readonly [Window, string][] = [
+  ['payment.appended', 'the success is stored and the provider has no answer'],
+  ['projector.published', 'the message is written out and not confirmed'],
+  ['projector.confirmed', 'the message is confirmed and the checkpoint not moved'],
+  ['consumer.executing', 'the transaction has begun and nothing is committed'],
+  ['consumer.committed', 'the effect is committed and the message not acknowledged'],
+];
+
+/** The restarted application leads when the lease of the dead one is over, 10 s later; the tests wait for that side by side. */
+describe.concurrent('killed with SIGKILL', () => {
+  test.each(WINDOWS)('in the window %s (%s), nothing is lost and nothing applied twice', { timeout: 180_000 }, async (window) => {
+    const site = await openSite();
+    try {
+      const dying = await site.start({ death: { window, after: DIES_AT } });
+      const payments = await site.shop.openPayments(LOAD);
+      await dying.ready;
+
+      const paying = site.shop.payAll(payments);
+      expect(await dying.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      await site.start();
+      await paying;
+
+      await site.assertWhole(payments);
+      expect(site.app.isRunning).toBe(true);
+    } finally {
+      await site.close();
+    }
+  });
+});

@@ -1,0 +1,187 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startEventStoreServer } from '../../src/event-store-server/server.ts';
+import { createTestDatabase, createTestVhost, freshPath } from '../harness/services.ts';
+
+/**
+ * `npm start` as a person types it, in a process group of its own like a terminal gives it.
+ * Certain: what it prints, what runs and what does not. Not certain: how long the broker takes on a busy machine.
+ */
+const ROOT = resolve(import.meta.dirname, '../..');
+const START_LIMIT_MS = 120_000;
+
+interface Run {
+  readonly child: ChildProcess;
+  output(): string;
+  /** Resolves when the output matches; rejects when the process ends before. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Signals the whole group, as Ctrl-C does, and waits for the end. @returns the exit code. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+  readonly exited: Promise<number | null>;
+}
+
+const runs: Run[] = [];
+const cleanUps: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const run of runs.splice(0)) await run.end('SIGKILL');
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
+});
+
+function npm(args: readonly string[], environment: Readonly<Record<string, string>>): Run {
+  const inherited = { PATH: process.env.PATH, HOME: process.env.HOME } as Record<string, string>;
+  const child = spawn('npm', args, { cwd: ROOT, env: { ...inherited, ...environment }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  const heard = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      for (const listen of heard) listen();
+    });
+  }
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  const run: Run = {
+    child,
+    exited,
+    output: () => text,
+    until(pattern) {
+      return new Promise((resolveMatch, reject) => {
+        const listen = (): void => {
+          const match = pattern.exec(text);
+          if (match !== null) resolveMatch(match);
+        };
+        heard.add(listen);
+        listen();
+        void exited.then((code) => reject(new Error(`ended with ${code} before it printed ${pattern}:\n${text}`)));
+      });
+    },
+    async end(signal) {
+      try {
+        process.kill(-(child.pid as number), signal);
+      } catch {
+        // The group is gone already.
+      }
+      return exited;
+    },
+  };
+  runs.push(run);
+  return run;
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return String(port);
+}
+
+/** Embedded servers and their guardians run inside the folder of their data. */
+function processesIn(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${folder}/`);
+      } catch {
+        return false;
+      }
+    });
+}
+
+async function untilNothingRunsIn(folder: string): Promise<void> {
+  await expect.poll(() => processesIn(folder), { timeout: 30_000, interval: 100 }).toEqual([]);
+}
+
+const tokenLines = (output: string): string[] => output.match(/paynotify_(?:admin|service)_\S+/g) ?? [];
+
+describe('npm start with nothing configured', () => {
+  it('serves, lets the demo pass, refuses a second start, and Ctrl-C stops everything it started', async () => {
+    const data = freshPath();
+    const environment = { PAYNOTIFY_DATA: data, PORT: await freePort() };
+    const first = npm(['start'], environment);
+    await first.until(/accepts webhooks at http:\/\/127\.0\.0\.1:\d+/);
+    expect(tokenLines(first.output())).toHaveLength(2);
+    expect(statSync(join(data, 'tokens.json')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(data, 'provider-signing-keys.json')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(data, 'provider-accounts.json')).mode & 0o777).toBe(0o600);
+
+    const second = npm(['start'], { ...environment, PORT: await freePort() });
+    expect(await second.exited).toBe(1);
+    expect(second.output()).toMatch(/data directory .* is in use by process \d+/);
+
+    await first.until(/paynotify is ready/);
+    const demo = npm(['run', 'demo'], environment);
+    expect(await demo.exited, demo.output()).toBe(0);
+    expect(demo.output()).toMatch(/learning +applied \d+ ms[^]*orders +applied \d+ ms[^]*600002 = paid[^]*702001 = may learn/);
+
+    await first.end('SIGINT');
+    await untilNothingRunsIn(data);
+  }, 2 * START_LIMIT_MS);
+
+  it('needs no manual step after kill -9, and keeps tokens and data', async () => {
+    const data = freshPath();
+    const environment = { PAYNOTIFY_DATA: data, PORT: await freePort() };
+    const first = npm(['start'], environment);
+    await first.until(/paynotify is ready/);
+    const demo = npm(['run', 'demo'], environment);
+    await demo.exited;
+    const payNo = /payNo (\d+)/.exec(demo.output())?.[1];
+    await first.end('SIGKILL');
+
+    const second = npm(['start'], environment);
+    const [, url] = (await second.until(/paynotify is ready: (\S+)/)) as unknown as [string, string];
+    expect(tokenLines(second.output())).toEqual(tokenLines(first.output()));
+    const { admin } = JSON.parse(readFileSync(join(data, 'tokens.json'), 'utf8')) as { admin: Record<string, string> };
+    const trail = await fetch(`${url}/admin/payments/${payNo}`, { headers: { authorization: `Bearer ${Object.values(admin)[0]}` } });
+    expect(await trail.json()).toMatchObject({ state: 'complete' });
+    const demoAgain = npm(['run', 'demo'], environment);
+    expect(await demoAgain.exited, demoAgain.output()).toBe(0);
+    // SIGTERM to npm alone, as a service manager does it.
+    second.child.kill('SIGTERM');
+    await second.exited;
+    await untilNothingRunsIn(data);
+  }, 2 * START_LIMIT_MS);
+});
+
+describe('npm start with servers configured', () => {
+  it('uses those, starts nothing of its own, and prints no secret', async () => {
+    const store = await startEventStoreServer({ port: 0, directory: null });
+    const [database, vhost] = await Promise.all([createTestDatabase('empty'), createTestVhost()]);
+    cleanUps.push(() => store.close(), () => database.drop(), () => vhost.delete());
+    const data = freshPath();
+    const environment = {
+      PAYNOTIFY_DATA: data,
+      PORT: await freePort(),
+      EVENTSTORE_URL: `esdb://127.0.0.1:${store.port}?tls=false`,
+      DATABASE_URL: database.url,
+      RABBITMQ_URL: vhost.url,
+      LOG_LEVEL: 'trace',
+    };
+    const run = npm(['start'], environment);
+    await run.until(/paynotify is ready/);
+    expect(processesIn(data)).toEqual([]);
+    const demo = npm(['run', 'demo'], environment);
+    expect(await demo.exited, demo.output()).toBe(0);
+    await run.end('SIGINT');
+    const secrets = [new URL(database.url).password, new URL(vhost.url).password].filter((secret) => secret !== '');
+    for (const secret of secrets) expect(run.output()).not.toContain(secret);
+  }, START_LIMIT_MS);
+
+  it('names every bad setting with its problem and an example, and starts nothing', async () => {
+    const data = freshPath();
+    const secret = 'hunter2hunter2';
+    const run = npm(['start'], { PAYNOTIFY_DATA: data, PORT: 'http', DATABASE_URL: `mysql://root:${secret}@db/x`, PAYNOTIFY_ATTEMPTS: '0' });
+    expect(await run.exited).toBe(1);
+    expect(run.output()).toMatch(/PORT must be a whole number from 0 to 65535; its value is "http"\. Example: PORT=8080/);
+    expect(run.output()).toMatch(/DATABASE_URL must be a URL that begins with postgresql:\/\/ or postgres:\/\/; its value is \(not shown\)/);
+    expect(run.output()).toMatch(/PAYNOTIFY_ATTEMPTS must be a whole number from 1 to 100/);
+    expect(run.output()).not.toContain(secret);
+    expect(() => statSync(data)).toThrow();
+  });
+});
