@@ -24,6 +24,12 @@ const USER_FACING_ERROR = 4466;
 /** RPC names that differ from the method of the WASM class. */
 const METHODS = { getDatabaseVersion: 'version' };
 
+/**
+ * Methods that need the schema the migrations lead to, but forget to hand over the means to open a shadow database for it.
+ * They find it where `devDiagnostic` has computed it just before, on the same engine.
+ */
+const NEEDS_HISTORY = new Set(['evaluateDataLoss', 'createMigration']);
+
 /** Maps `"char"` to text-like columns; everything else is adapter-pg's own. */
 function readsCatalogueChar(queryable) {
   queryable.queryRaw = async function queryRaw(query) {
@@ -83,7 +89,7 @@ async function onServer(url, statement) {
   const client = new pg.Client(poolConfig(url, 'postgres').config);
   await client.connect();
   try {
-    return await client.query(statement);
+    await client.query(statement);
   } finally {
     await client.end();
   }
@@ -129,8 +135,8 @@ async function loadBindings() {
 }
 
 /**
- * Runs one request on an engine and connections of its own: after applying migrations, the WASM engine has lost the
- * means to open a shadow database. Unlike the native engine it connects at once, even to compare two files.
+ * Runs one request on an engine and connections of its own, so that no state of an earlier one is in the way. Unlike the
+ * native engine this one connects at once, even to compare two files.
  */
 async function withEngine({ datamodels, datasource }, use) {
   if (!datasource.url) throw new Error('DATABASE_URL is not set. The WASM schema engine needs a database for every command.');
@@ -157,8 +163,9 @@ function send(message) {
 
 async function call(options, { method, params }) {
   const name = METHODS[method] ?? method;
-  return withEngine(options, (engine) => {
+  return withEngine(options, async (engine) => {
     if (typeof engine[name] !== 'function') throw new Error(`The WASM schema engine has no method "${method}".`);
+    if (NEEDS_HISTORY.has(name)) await engine.devDiagnostic({ migrationsList: params.migrationsList, filters: params.filters });
     return engine[name](params);
   });
 }

@@ -66,6 +66,8 @@ const DATABASE_POOL_SIZE = 16;
 /** A dependency that does not answer a look within this time counts as away. */
 const LOOK_TIMEOUT_MS = 1_000;
 const READY_POLL_MS = 200;
+/** A message that is being retried is late, not missing: the reconciler waits for twice the time all attempts may take. */
+const RECONCILE_GRACE_MIN_MS = 10_000;
 /** Replays and the reconciler share the broker with live traffic and need only a small window. */
 const SIDE_WINDOW_SIZE = 128;
 
@@ -81,7 +83,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => client.$disconnect());
   const parts: Parts = { input, metrics, store, db, brokers, reach: input.reach ?? passWindow, instanceId: randomUUID(), checkDependencies, workers };
 
-  const server = buildServer({ log, metrics, version: VERSION });
+  const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
   await registerRoutes(server, parts);
   const url = await steps.run('http', () => listen(server, config), () => server.close());
   const launched = launch(parts, supervisor, stopping.signal);
@@ -118,8 +120,8 @@ interface Parts {
   readonly brokers: Brokers;
   readonly reach: ReachWindow;
   readonly instanceId: string;
-  checkDependencies(): Promise<Health['dependencies']>;
-  workers(): Record<string, WorkerHealth>;
+  readonly checkDependencies: () => Promise<Health['dependencies']>;
+  readonly workers: () => Record<string, WorkerHealth>;
 }
 
 const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler() };
@@ -127,13 +129,13 @@ const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learni
 async function registerRoutes(server: Server, parts: Parts): Promise<void> {
   const { input, metrics, store, db, brokers, reach } = parts;
   const { accounts, log } = input;
-  const { requireToken } = createAuthentication(createTokenCheck(input.tokens), metrics);
+  const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
   const now = (): Date => new Date();
 
-  await server.register(healthRoutes({ metrics, requireToken: requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
+  await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
   await server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now }), log }));
   await server.register(async (shop) => {
-    shop.addHook('onRequest', requireToken('service'));
+    shop.addHook('onRequest', callers.requireToken('service'));
     await shop.register(learningRoutes({ db, now }));
     await shop.register(
       ordersRoutes({
@@ -148,7 +150,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
   });
   await server.register(
     async (operators) => {
-      operators.addHook('onRequest', requireToken('admin'));
+      operators.addHook('onRequest', callers.requireToken('admin'));
       await operators.register(
         adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, readCheckpoint: () => checkpointOf(db), queueDepth: (queue) => brokers.queueDepth(queue) }),
       );
@@ -158,7 +160,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
 }
 
 async function listen(server: Server, config: Config): Promise<string> {
-  await server.listen({ ...config.http });
+  await server.listen({ host: config.http.host, port: config.http.port });
   const { port } = server.server.address() as AddressInfo;
   const host = config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host;
   return `http://${host}:${port}`;
@@ -176,7 +178,7 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
     if (signal.aborted) return;
     waitingFor = 'the broker';
     const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
-    if (rabbitMqUrl === null || signal.aborted) return;
+    if (rabbitMqUrl === null) return;
     parts.brokers.open(rabbitMqUrl, parts.input.log);
     startWorkers(parts, supervisor);
     waitingFor = null;
@@ -223,7 +225,8 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
     },
   };
   supervisor.start(createReplayRunner({ ...side, reach, owner: instanceId }));
-  supervisor.start(createReconciler({ ...side, now: () => new Date(), readCheckpoint: () => checkpointOf(db), isActive: () => isLeading(projector) }));
+  const graceMs = Math.max(RECONCILE_GRACE_MIN_MS, 2 * config.consumer.attemptsMax * config.consumer.retryDelayMs);
+  supervisor.start(createReconciler({ ...side, graceMs, now: () => new Date(), readCheckpoint: () => checkpointOf(db), isActive: () => isLeading(projector) }));
 }
 
 function isLeading(projector: Projector): boolean {

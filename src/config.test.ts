@@ -20,7 +20,7 @@ function complaint(environment: Record<string, string>): string {
 describe('with nothing set', () => {
   it('starts everything embedded, on loopback, with the documented numbers', () => {
     expect(readConfig({})).toEqual({
-      http: { host: '127.0.0.1', port: 8080 },
+      http: { host: '127.0.0.1', port: 8080, trustedProxyHops: 0 },
       dataDirectory: `${process.cwd()}/.data`,
       eventStoreUrl: null,
       databaseUrl: null,
@@ -46,6 +46,7 @@ describe('every variable', () => {
   const CASES: Readonly<Record<string, { good: string; read: (config: ReturnType<typeof readConfig>) => unknown; gives: unknown; bad: readonly string[]; problem: string }>> = {
     PORT: { good: '0', read: (c) => c.http.port, gives: 0, bad: ['65536', '-1', '80.5', 'http', '0x50', '1e3', ' 80'], problem: 'a whole number from 0 to 65535' },
     HOST: { good: '0.0.0.0', read: (c) => c.http.host, gives: '0.0.0.0', bad: [], problem: '' },
+    PAYNOTIFY_TRUSTED_PROXY_HOPS: { good: '1', read: (c) => c.http.trustedProxyHops, gives: 1, bad: ['11', '-1', 'true'], problem: 'a whole number from 0 to 10' },
     PAYNOTIFY_DATA: { good: '/var/lib/paynotify', read: (c) => c.dataDirectory, gives: '/var/lib/paynotify', bad: [], problem: '' },
     EVENTSTORE_URL: { good: 'esdb+discover://es:2113', read: (c) => c.eventStoreUrl, gives: 'esdb+discover://es:2113', bad: ['http://es:2113', 'es:2113', 'esdb://', 'kurrentdb://es'], problem: 'a URL that begins with esdb:// or esdb+discover://' },
     DATABASE_URL: { good: 'postgres://u:p@db/x', read: (c) => c.databaseUrl, gives: 'postgres://u:p@db/x', bad: ['mysql://db/x', 'db', 'postgresql:///x'], problem: 'a URL that begins with postgresql:// or postgres://' },

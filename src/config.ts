@@ -6,7 +6,7 @@ import { ConfigError } from './contracts/errors.ts';
  * start with one message per problem, naming the variable, what is wrong with its value and an example.
  */
 export interface Config {
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number; readonly trustedProxyHops: number };
   readonly dataDirectory: string;
   /** Null = start the embedded service. */
   readonly eventStoreUrl: string | null;
@@ -75,6 +75,7 @@ const TOKEN_EXAMPLE = 'alice:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15
 export const SETTINGS = {
   port: { variable: 'PORT', describe: 'HTTP port', example: '8080', fallback: 8080, parse: integer(0, 65535) },
   host: { variable: 'HOST', describe: 'address to listen on; 0.0.0.0 in a container', example: '0.0.0.0', fallback: '127.0.0.1', parse: String },
+  trustedProxyHops: { variable: 'PAYNOTIFY_TRUSTED_PROXY_HOPS', describe: 'proxies in front whose X-Forwarded-For is believed', example: '1', fallback: 0, parse: integer(0, 10) },
   dataDirectory: { variable: 'PAYNOTIFY_DATA', describe: 'directory for everything embedded: data, generated tokens, logs', example: '/var/lib/paynotify', fallback: '.data', parse: String },
   eventStoreUrl: { variable: 'EVENTSTORE_URL', describe: 'EventStoreDB connection string; unset = embedded event store', example: 'esdb://eventstore:2113?tls=false', secret: true, fallback: null, parse: url('esdb', 'esdb+discover') },
   databaseUrl: { variable: 'DATABASE_URL', describe: 'PostgreSQL connection URL; unset = embedded PostgreSQL', example: 'postgresql://user:password@db:5432/paynotify', secret: true, fallback: null, parse: url('postgresql', 'postgres') },
@@ -109,7 +110,7 @@ export function readConfig(environment: Environment): Config {
   };
   const s = SETTINGS;
   const config: Config = {
-    http: { host: read<string>(s.host), port: read<number>(s.port) },
+    http: { host: read<string>(s.host), port: read<number>(s.port), trustedProxyHops: read<number>(s.trustedProxyHops) },
     dataDirectory: resolve(read<string>(s.dataDirectory)),
     eventStoreUrl: read<string | null>(s.eventStoreUrl),
     databaseUrl: read<string | null>(s.databaseUrl),

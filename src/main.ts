@@ -11,16 +11,17 @@ try {
   const config = readConfig(process.env);
   const log = createLogger(config.logLevel);
   const started = await start(config, log);
-  let stopping: Promise<void> | null = null;
+  const stopping = new AbortController();
   const stop = (signal: NodeJS.Signals): void => {
-    if (stopping !== null) process.exit(EXIT_BY_FORCE);
+    if (stopping.signal.aborted) process.exit(EXIT_BY_FORCE);
+    stopping.abort();
     log.info({ event: 'shutdown.begun', signal });
-    stopping = started.stop().finally(() => process.exit());
+    void started.stop().finally(() => process.exit());
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   console.log(welcome(started, config));
   await started.app.ready;
-  if (stopping === null) console.log(readyLine(started));
+  if (!stopping.signal.aborted) console.log(readyLine(started));
 } catch (error) {
   // A known failure says in its message what to do; anything else needs its stack.
   console.error(error instanceof PaynotifyError ? `paynotify: ${error.message}` : error);

@@ -34,7 +34,7 @@ export async function start(config: Config, log: Logger): Promise<Started> {
     const tokens = await loadOrCreateTokens(directory.path, config);
     const accounts = await loadAccounts(config, directory.path);
     const services = await steps.run('services', () => startServices(config, directory, log), (started) => started.stop());
-    const input = { ...services, config, accounts, tokens: tokens.hashes, log, servicesHealth: services.health };
+    const input = { ...services, config, accounts, tokens: tokens.hashes, log, servicesHealth: () => services.health() };
     const app = await steps.run('application', () => startApp(input), (started) => started.stop());
     return { app, shownTokens: tokens.shown, stop: () => steps.stop() };
   } catch (error) {

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
-import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { paymentStream } from '../../src/contracts/payment-events.ts';
 import { MODULE_NAMES, MODULE_QUEUES, PAYNOTIFY_EXCHANGE, type ModuleName } from '../../src/contracts/topology.ts';
 import { startEventStoreServer } from '../../src/event-store-server/server.ts';
 import { adminRoutes, createReconciler, createReplayRunner, type OpenPublisher, type QueueDepth, type ReconcilerDeps, type ReplayRunnerDeps } from '../../src/modules/admin/index.ts';
 import { toMessage } from '../../src/modules/projector/to-message.ts';
-import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
+import { connectBroker } from '../../src/platform/broker/connect.ts';
 import { openConfirmPublisher } from '../../src/platform/broker/confirm-publisher.ts';
+import { readQueueDepth } from '../../src/platform/broker/queue-depth.ts';
 import { declareTopology } from '../../src/platform/broker/topology.ts';
 import { createConsumer } from '../../src/platform/consumer/consumer.ts';
-import { connectDatabase, isDatabaseUnavailable, type Database } from '../../src/platform/database/database.ts';
+import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
 import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
@@ -111,18 +111,6 @@ async function openDatabase(): Promise<Database> {
   return db;
 }
 
-/** A look at a missing queue closes the channel, so each has one of its own. */
-async function queueDepth(connection: BrokerConnection, queue: string): Promise<number | null> {
-  const channel = await connection.acquire();
-  try {
-    return (await channel.queueDeclare({ queue, passive: true })).messageCount;
-  } catch {
-    return null;
-  } finally {
-    void channel.close();
-  }
-}
-
 async function openBroker() {
   // Not deleted: that costs as much as a test, and the broker ends with the run.
   const vhost = await createTestVhost();
@@ -135,7 +123,7 @@ async function openBroker() {
   return {
     consuming,
     openPublisher,
-    depth: (queue: string) => queueDepth(publishing, queue),
+    depth: (queue: string) => readQueueDepth(publishing, queue),
     async send(events: readonly StoredEvent[], address: { exchange: string; routingKey: string }) {
       const publisher = await openPublisher();
       const messages = events.flatMap((event) => toMessage(event) ?? []);
@@ -146,8 +134,7 @@ async function openBroker() {
 }
 
 export async function openApp(deps: Parameters<typeof adminRoutes>[0] & { metrics: Metrics }): Promise<Server> {
-  const translateError = (error: unknown) => (isDatabaseUnavailable(error) ? new DependencyUnavailableError('database', String(error)) : error);
-  const app = buildServer({ log: silentLogger, metrics: deps.metrics, version: '0.0.0', translateError });
+  const app = buildServer({ log: silentLogger, metrics: deps.metrics, version: '0.0.0' });
   app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => void (request.actor = ACTOR));
     await scope.register(adminRoutes(deps), { prefix: '/admin' });

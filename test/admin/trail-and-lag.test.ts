@@ -63,7 +63,8 @@ test('lag tells events and seconds behind, depths, and the oldest payment withou
   ]);
   expect(modules.learning).toMatchObject({ oldestUneffected: { payNo: 'p1', eventId: events[0]!.id }, parked: 0 });
   expect(modules.orders).toMatchObject({ oldestUneffected: { payNo: 'p3' }, parked: 1 });
-  expect(modules.learning.oldestUneffectedSeconds).toBeGreaterThan(modules.orders.oldestUneffectedSeconds);
+  expect(modules.orders.oldestUneffectedSeconds).toBeGreaterThan(0);
+  expect(modules.learning.oldestUneffectedSeconds).toBeGreaterThanOrEqual(modules.orders.oldestUneffectedSeconds);
 });
 
 test('a parked message is listed, redriven with its true outcome, and each try is recorded', async () => {

@@ -12,16 +12,23 @@ export interface QueueReader {
 export function openQueueReader(url: string): QueueReader {
   const client = new Connection({ url, retryLow: 100, retryHigh: 500 });
   client.on('error', () => undefined);
+  const count = async (queue: string): Promise<number> => (await client.queueDeclare({ queue, passive: true })).messageCount;
   return {
     client,
-    async count(queue) {
-      return (await client.queueDeclare({ queue, passive: true })).messageCount;
-    },
+    count,
+    // Not by basic.get, which a queue with a single active consumer refuses.
     async takeAll(queue) {
+      const expected = await count(queue);
       const ids: string[] = [];
-      for (let message = await client.basicGet({ queue, noAck: true }); message !== undefined; message = await client.basicGet({ queue, noAck: true })) {
-        ids.push(message.messageId ?? '');
-      }
+      const all = Promise.withResolvers<undefined>();
+      const channel = await client.acquire();
+      if (expected === 0) all.resolve(undefined);
+      const { consumerTag } = await channel.basicConsume({ queue, noAck: true }, (message) => {
+        if (ids.push(message.messageId ?? '') >= expected) all.resolve(undefined);
+      });
+      await all.promise;
+      await channel.basicCancel(consumerTag);
+      await channel.close();
       return ids;
     },
     close: () => client.close(),

@@ -55,7 +55,7 @@ it('parks a message that kills the process at its fifth delivery, unexecuted, an
     { eventId: follower.eventId, reason: 'behind-parked' },
   ]);
   expect(await rig.db.startedExecution.count()).toBe(0);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
 }, 120_000);
 
 it('has each effect once when the process dies between commit and acknowledgement again and again', async () => {
@@ -73,7 +73,7 @@ it('has each effect once when the process dies between commit and acknowledgemen
   expect(await effectIds(rig)).toEqual(messages.map((it) => it.eventId));
   expect(await rig.db.parkedMessage.count()).toBe(0);
   expect(await rig.db.startedExecution.count()).toBe(0);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
 }, 120_000);
 
 it('has each effect once when the process dies inside the transaction', async () => {
@@ -89,7 +89,7 @@ it('has each effect once when the process dies inside the transaction', async ()
   await consumer.stop();
   expect(await effectIds(rig)).toEqual(messages.map((it) => it.eventId));
   expect(await rig.db.parkedMessage.count()).toBe(0);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
 }, 120_000);
 
 it('goes on in a second process when the first is killed, each effect once and in order', async () => {
@@ -109,5 +109,5 @@ it('goes on in a second process when the first is killed, each effect once and i
     expect(effects.map((it) => it.event_id)).toEqual(messages.filter((it) => it.payment.payNo === payNo).map((it) => it.eventId));
   }
   expect((await effectIds(rig)).length).toBe(400);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
 }, 120_000);

@@ -26,7 +26,7 @@ it('moves what the broker gave up on into the table of parked messages, once, fr
   await until('two rows', async () => (await rig.db.parkedMessage.count()) === 2);
   await until('an empty dead queue', async () => (await rig.waiting(DEAD_QUEUE)) === 0);
   await mover.stop();
-  expect(await rig.waiting(DEAD_QUEUE)).toBe(0);
+  expect(await rig.leftOver(DEAD_QUEUE)).toBe(0);
   const rows = await rig.db.parkedMessage.findMany({ orderBy: { id: 'asc' } });
   expect(rows).toMatchObject([
     { module: MODULE, queue: QUEUE, eventId: dead.eventId, payNo: 'P1', reason: 'delivery-limit', cause: 'the broker gave up on it (rejected)' },

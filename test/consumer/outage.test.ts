@@ -42,7 +42,7 @@ it('parks nothing while the database is killed and away, says so, and applies ev
   await consumer.stop();
   await expectAllOnceInOrder(rig, messages);
   expect(await rig.db.parkedMessage.count()).toBe(0);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
   await rig.db.$executeRaw`TRUNCATE effects`;
 });
 
@@ -91,7 +91,7 @@ it('goes on after the broker closed its channel and after its connection broke, 
   expect(await effectCount(rig.db)).toBe(600);
   expect(await rig.db.parkedMessage.count()).toBe(0);
   expect(await rig.db.startedExecution.count()).toBe(0);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
   await rig.db.$executeRaw`TRUNCATE effects`;
 });
 
@@ -115,7 +115,7 @@ it('finishes the running transaction on stop and hands back the rest, in order, 
   await expectAllOnceInOrder(rig, messages);
   expect(await rig.db.parkedMessage.count()).toBe(0);
   expect(await rig.db.startedExecution.count()).toBe(0);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
 });
 
 it('does not need a connection to the database to say why it waits', async () => {

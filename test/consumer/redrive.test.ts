@@ -43,7 +43,7 @@ it('never lets a message that arrives during a redrive overtake the parked ones 
   await consumer.stop();
   expect((await effectsOf(rig.db)).map((it) => it.event_id)).toEqual(messages.map((it) => it.eventId));
   expect(await rig.db.parkedMessage.count({ where: { state: 'parked' } })).toBe(0);
-  expect(await rig.waiting()).toBe(0);
+  expect(await rig.leftOver()).toBe(0);
 });
 
 it('stops at the first follower that fails, which stays parked with its own cause', async () => {

@@ -21,6 +21,9 @@ export const QUEUE = 'consumer_under_test';
 
 export const SETTINGS: ConsumerDependencies['settings'] = { prefetch: 64, batchSizeMax: 32, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 };
 
+/** A quorum queue counts what a closed channel handed back a moment later. */
+const HANDED_BACK_AFTER_MS = 500;
+
 /** One module's queue on a vhost of its own, a database of its own, and whatever the test starts on them. */
 export interface Rig {
   readonly db: Database;
@@ -36,8 +39,10 @@ export interface Rig {
   consume(options?: Partial<ConsumerDependencies>): Promise<Running>;
   moveDead(): Promise<Running>;
   redrive(id: bigint): Promise<RedriveOutcome>;
-  /** Messages in the queue that nobody holds. After all consumers have stopped: what was never acknowledged. */
+  /** Messages in the queue that nobody holds. */
   readonly waiting: (queue?: string) => Promise<number>;
+  /** Asked after all consumers have stopped: messages that were never acknowledged. */
+  readonly leftOver: (queue?: string) => Promise<number>;
 }
 
 export interface Running {
@@ -113,6 +118,10 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
     moveDead: () => start(createDeadQueueMover({ ...common, module: MODULE })),
     redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id),
     waiting: sender.waiting,
+    async leftOver(queue) {
+      await new Promise((resolve) => setTimeout(resolve, HANDED_BACK_AFTER_MS));
+      return sender.waiting(queue);
+    },
   };
 }
 

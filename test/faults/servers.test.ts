@@ -72,6 +72,7 @@ async function payWhileAway(payments: readonly OpenPayment[], isStoreAway: boole
 describe('killed with SIGKILL under load and started again', () => {
   const ROUNDS: readonly (readonly Server[])[] = [
     ['database'],
+    ['broker'],
     ['event store'],
     ['event store', 'broker', 'database'],
     ['broker', 'database', 'event store'],

@@ -41,6 +41,8 @@ export interface Shop {
   payUntilAcknowledged(payment: OpenPayment): Promise<number[]>;
   /** All of them, a few at once. @returns the status of every attempt. */
   payAll(payments: readonly OpenPayment[]): Promise<number[]>;
+  /** All of them, one after the other at this rate, so that the load lasts. @returns the status of every attempt. */
+  payAtRate(payments: readonly OpenPayment[], perSecond: number): Promise<number[]>;
 }
 
 let counter = 0;
@@ -119,6 +121,13 @@ export function createShop(base: () => string, tokens: { readonly service: strin
     pay,
     payUntilAcknowledged,
     payAll: async (payments) => (await inParallel(payments, payUntilAcknowledged)).flat(),
+    async payAtRate(payments, perSecond) {
+      const paying = payments.map(async (payment, index) => {
+        await delay((index * 1000) / perSecond);
+        return payUntilAcknowledged(payment);
+      });
+      return (await Promise.all(paying)).flat();
+    },
   };
 }
 

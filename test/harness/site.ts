@@ -1,5 +1,8 @@
+import pg from 'pg';
+import type { ModuleName } from '../../src/contracts/topology.ts';
 import { createInstallation, type AppProcess, type StartOptions } from './app-process.ts';
 import { assertWhole, type Whole } from './assert-whole.ts';
+import { until } from './poll.ts';
 import { startEventStoreProcess, type EventStoreProcess } from './event-store-process.ts';
 import { createTestDatabase, createTestVhost } from './services.ts';
 import { createShop, type OpenPayment, type Shop } from './shop.ts';
@@ -15,6 +18,10 @@ export interface Site {
   readonly tokens: { readonly service: string; readonly admin: string };
   /** Starts another application process on the same servers and turns to it. Resolves when it listens. */
   start(options?: StartOptions): Promise<AppProcess>;
+  /** One statement to the database, as an operator with a console. */
+  query<T extends object>(sql: string, parameters?: readonly unknown[]): Promise<T[]>;
+  /** Resolves when this many of `payments` have their effect in `module`, so that a test can strike in the middle. */
+  untilEffected(payments: readonly OpenPayment[], count: number, module?: ModuleName): Promise<void>;
   /** See assert-whole.ts. */
   assertWhole(payments: readonly OpenPayment[], options?: Pick<Whole, 'parked' | 'timeoutMs'>): Promise<void>;
   close(): Promise<void>;
@@ -25,6 +32,9 @@ export interface OwnServers {
   readonly databaseUrl?: string;
   readonly rabbitMqUrl?: string;
 }
+
+/** With a lease to be waited for and a loaded machine. */
+const EFFECTED_WITHIN_MS = 60_000;
 
 /** No application runs on it yet. */
 export async function openSite(own: OwnServers = {}): Promise<Site> {
@@ -43,6 +53,14 @@ export async function openSite(own: OwnServers = {}): Promise<Site> {
       site.app = await installation.start(options);
       return site.app;
     },
+    query: (sql, parameters = []) => query(servers.databaseUrl, sql, parameters),
+    async untilEffected(payments, count, module = 'learning') {
+      const parameters = [module, payments.map(({ payNo }) => payNo)];
+      await until(`${count} effects in ${module}`, EFFECTED_WITHIN_MS, async () => {
+        const rows = await site.query('SELECT 1 FROM effect_ledger WHERE module = $1 AND pay_no = ANY($2)', parameters);
+        return rows.length >= count ? true : null;
+      });
+    },
     assertWhole: (payments, options) => assertWhole({ ...servers, payments, ...options }),
     async close() {
       await installation.close();
@@ -50,4 +68,15 @@ export async function openSite(own: OwnServers = {}): Promise<Site> {
     },
   };
   return site;
+}
+
+async function query<T extends object>(databaseUrl: string, sql: string, parameters: readonly unknown[]): Promise<T[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return (await client.query<T>(sql, [...parameters])).rows;
+  } finally {
+    await client.end();
+  }
 }

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-const right = async (userId: string, courseId: string): Promise<string> => (await shop.call('GET', `/learning/users/${userId}/courses/${courseId}/right`)).body.right as string;
+const right = async (userId: string, courseId: string): Promise<string> => (await shop.call('GET', `/learning/users/${userId}/courses/${courseId}/right`)).body.right;
 const myCourse = (userId: string, courseId: string) => shop.db.myCourse.findUnique({ where: { userId_courseId: { userId, courseId } } });
 const pay = (selectionId: string, userId: string, paidAt: Date) => paid({ outBusinessId: selectionId, userId, paidAt: paidAt.toISOString() });
 
@@ -227,6 +227,6 @@ it('lists a user\'s courses in pages, the newest first', async () => {
   const first = await shop.call('GET', `/learning/users/${userId}/courses?page=1&pageSize=2`);
   const second = await shop.call('GET', `/learning/users/${userId}/courses?page=2&pageSize=2`);
   expect(first.body).toMatchObject({ page: 1, pageSize: 2, total: 3 });
-  expect([...first.body.courses, ...second.body.courses].map((row: { validFrom: string }) => row.validFrom)).toEqual([3, 2, 1].map((day) => at(day).toISOString()));
+  expect([...first.body.courses, ...second.body.courses].map((row) => row.validFrom)).toEqual([3, 2, 1].map((day) => at(day).toISOString()));
   expect((await shop.call('GET', `/learning/users/${userId}/courses?pageSize=1000`)).status).toBe(400);
 });

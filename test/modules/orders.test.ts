@@ -3,6 +3,7 @@ import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { OrderType } from '../../src/contracts/codes.ts';
 import type { PaymentMessage } from '../../src/contracts/payment-messages.ts';
 import { learningHandler } from '../../src/modules/learning/index.ts';
+import type { OrderView } from '../../src/modules/orders/order-schemas.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
 import { apply, newUser, openShop, paid, permutations, publish, select, type Shop } from './shop.ts';
 
@@ -37,9 +38,9 @@ const materials = (outBusinessId: string, userId: string, ...prices: string[]) =
   items: prices.map((price, index) => ({ goodsId: `g${index}`, goodsType: '60202', goodsName: `Book ${index}`, price })),
 });
 
-const open = async ({ orderId }: Placed, provider = 'alipay'): Promise<string> => (await shop.call('POST', `/orders/${orderId}/payments`, { provider, account: 'main' })).body.payNo as string;
+const open = async ({ orderId }: Placed, provider = 'alipay'): Promise<string> => (await shop.call('POST', `/orders/${orderId}/payments`, { provider, account: 'main' })).body.payNo;
 const success = ({ orderId, outBusinessId, userId }: Placed, payNo: string, facts: Partial<PaymentMessage['payment']> = {}) => paid({ orderId, outBusinessId, userId, payNo, ...facts });
-const orderOf = async ({ orderId }: Placed) => (await shop.call('GET', `/orders/${orderId}`)).body;
+const orderOf = async ({ orderId }: Placed) => (await shop.call('GET', `/orders/${orderId}`)).body as OrderView;
 
 describe('placing an order', () => {
   it('takes the price of a course from its selection, whatever the caller says', async () => {
@@ -56,7 +57,7 @@ describe('placing an order', () => {
     const { status, body } = await shop.call('POST', '/orders', materials('m1', 'u1', '999999999999999', '1'));
     expect(status).toBe(201);
     expect(body).toMatchObject({ amount: '1000000000000000', name: 'Book 0', orderType: '60202' });
-    expect(body.items.map((item: { price: string }) => item.price)).toEqual(['999999999999999', '1']);
+    expect(body.items?.map((item) => item.price)).toEqual(['999999999999999', '1']);
   });
 
   it('is one order for one business id, also when 50 requests race', async () => {
@@ -109,7 +110,7 @@ describe('placing an order', () => {
     const userId = newUser();
     for (const n of [1, 2, 3]) await shop.call('POST', '/orders', materials(`${userId}-${n}`, userId, '5'));
     const pages = await Promise.all([1, 2, 3].map((page) => shop.call('GET', `/orders?userId=${userId}&page=${page}&pageSize=2`)));
-    expect(pages.map(({ body }) => body.orders.map((order: { outBusinessId: string }) => order.outBusinessId))).toEqual([[`${userId}-3`, `${userId}-2`], [`${userId}-1`], []]);
+    expect(pages.map(({ body }) => body.orders.map((order) => order.outBusinessId))).toEqual([[`${userId}-3`, `${userId}-2`], [`${userId}-1`], []]);
     expect(pages[0]!.body).toMatchObject({ page: 1, pageSize: 2, total: 3 });
     expect((await shop.call('GET', '/orders')).status).toBe(400);
   });
@@ -175,7 +176,7 @@ describe('the effect of a payment', () => {
   it.each([['alipay', '603002'], ['wechatpay', '603001'], ['standard', 'standard']])('records channel of %s as %s', async (provider, channel) => {
     const order = await placeCourseOrder();
     await apply(shop, handler, success(order, await open(order, provider), { provider }));
-    expect((await orderOf(order)).payRecords[0].channel).toBe(channel);
+    expect((await orderOf(order)).payRecords[0]!.channel).toBe(channel);
   });
 
   it('of a second payNo leaves the order and shows the money as overpaid', async () => {
@@ -187,7 +188,7 @@ describe('the effect of a payment', () => {
     await apply(shop, handler, success(order, second, { paidAt: '2020-01-01T00:00:00Z' }));
     const after = await orderOf(order);
     expect(after).toMatchObject({ status: '600002', paidPayNo: first, paidAt: before.paidAt, overpaidAmount: '1999' });
-    expect(after.payRecords.map((record: { payNo: string; status: string; overpaid: boolean }) => [record.payNo, record.status, record.overpaid])).toEqual([
+    expect(after.payRecords.map((record) => [record.payNo, record.status, record.overpaid])).toEqual([
       [first, '601002', false],
       [second, '601002', true],
     ]);
@@ -204,7 +205,7 @@ describe('the effect of a payment', () => {
           if (batched) await apply(shop, handler, ...sorted);
           else for (const message of sorted) await apply(shop, handler, message);
           const { paidPayNo, status, payRecords } = await orderOf(order);
-          const overpaid = payRecords.map((record: { overpaid: boolean }) => record.overpaid);
+          const overpaid = payRecords.map((record) => record.overpaid);
           seen.add(JSON.stringify([messages.findIndex(({ payment }) => payment.payNo === paidPayNo), status, overpaid]));
         }
       }
@@ -271,6 +272,6 @@ describe('the effect of a payment', () => {
     const payNo = await open(order);
     await apply(shop, handler, success(order, payNo, { providerTradeNo: 'T-mine' }));
     await expect(apply(shop, handler, success(order, payNo, { providerTradeNo: 'T-other' }))).rejects.toMatchObject({ code: 'paid-by-another-trade' });
-    expect((await orderOf(order)).payRecords[0].providerTradeNo).toBe('T-mine');
+    expect((await orderOf(order)).payRecords[0]!.providerTradeNo).toBe('T-mine');
   });
 });

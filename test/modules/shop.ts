@@ -3,6 +3,7 @@ import { OrderType } from '../../src/contracts/codes.ts';
 import type { PaymentRequested } from '../../src/contracts/payment-events.ts';
 import { PAYRESULT_NOTIFY, type PaymentMessage } from '../../src/contracts/payment-messages.ts';
 import { findSelectionPrice, learningRoutes } from '../../src/modules/learning/index.ts';
+import type { OrderView } from '../../src/modules/orders/order-schemas.ts';
 import { ordersRoutes } from '../../src/modules/orders/index.ts';
 import type { ModuleHandler } from '../../src/platform/consumer/module-handler.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
@@ -25,11 +26,21 @@ export interface Shop {
   close(): Promise<void>;
 }
 
-export interface Answer {
+export interface Answer<B = Body> {
   readonly status: number;
-  // Answers are asserted on member by member.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly body: any;
+  readonly body: B;
+}
+
+/** Members that tests read one by one; the rest is compared whole. A problem document has `type`. */
+export interface Body extends Partial<OrderView> {
+  readonly type: string;
+  readonly selectionId: string;
+  readonly orderId: string;
+  readonly payNo: string;
+  readonly right: string;
+  readonly price: string;
+  readonly courses: readonly { readonly validFrom: string }[];
+  readonly orders: readonly { readonly outBusinessId: string }[];
 }
 
 export async function openShop(): Promise<Shop> {
@@ -63,7 +74,7 @@ export async function openShop(): Promise<Shop> {
 
 async function call(server: Server, method: 'GET' | 'PUT' | 'POST', url: string, body?: object): Promise<Answer> {
   const response = await server.inject({ method, url, ...(body === undefined ? {} : { payload: body }) });
-  return { status: response.statusCode, body: response.json() };
+  return { status: response.statusCode, body: response.json<Body>() };
 }
 
 /** A course of its own, so that tests share nothing. */
@@ -78,7 +89,7 @@ export async function publish(shop: Shop, offer: { price?: string; charge?: stri
 export const newUser = (): string => `user-${randomUUID().slice(0, 8)}`;
 
 export async function select(shop: Shop, userId: string, courseId: string): Promise<string> {
-  return (await shop.call('POST', '/learning/selections', { userId, courseId })).body.selectionId as string;
+  return (await shop.call('POST', '/learning/selections', { userId, courseId })).body.selectionId;
 }
 
 let position = 0;

@@ -41,7 +41,9 @@ const all = (word: string): string[] => Object.keys(CALLS).map(() => word);
 describe('a session', () => {
   it('is in UTC and under a time limit, whatever the server\'s settings are', async () => {
     await connect().$executeRawUnsafe(`ALTER ROLE CURRENT_USER SET TimeZone = 'Asia/Shanghai'`);
-    onTestFinished(async () => void (await connect().$executeRawUnsafe('ALTER ROLE CURRENT_USER RESET TimeZone')));
+    onTestFinished(async () => {
+      await connect().$executeRawUnsafe('ALTER ROLE CURRENT_USER RESET TimeZone');
+    });
     const [row] = await connect().$queryRaw<object[]>`SELECT current_setting('TimeZone') AS zone, current_setting('statement_timeout') AS statement,
       current_setting('idle_in_transaction_session_timeout') AS idle, '2026-11-24T08:00:00+08:00'::timestamptz AS time`;
     expect(row).toEqual({ zone: 'UTC', statement: '15s', idle: '30s', time: new Date('2026-11-24T00:00:00Z') });
@@ -91,7 +93,9 @@ describe('a server that is away', () => {
     })));
     expect(new Set(pids).size).toBe(3);
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
-    onTestFinished(() => void pids.forEach((pid) => process.kill(pid, 'SIGCONT')));
+    onTestFinished(() => {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    });
     const began = performance.now();
     expect(await Promise.all([1, 2, 3].map(() => outcome(db.$queryRaw`SELECT 1`)))).toEqual(['unavailable', 'unavailable', 'unavailable']);
     expect(performance.now() - began).toBeLessThan(3000);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -42,10 +42,12 @@ const tables = async (client: pg.Client): Promise<string[]> =>
  * The Prisma CLI with the WASM schema engine, also where the native one is installed.
  * @returns what it printed; its code in front when it is not 0.
  */
-async function prisma(databaseUrl: string, ...args: string[]): Promise<string> {
-  const env = { ...process.env, DATABASE_URL: databaseUrl, CI: 'true', PRISMA_SCHEMA_ENGINE_BINARY: join(PROJECT, 'scripts/schema-engine.mjs') };
+const prisma = (databaseUrl: string, ...args: string[]): Promise<string> => prismaIn(PROJECT, databaseUrl, ...args);
+
+async function prismaIn(project: string, databaseUrl: string, ...args: string[]): Promise<string> {
+  const env = { ...process.env, DATABASE_URL: databaseUrl, CI: 'true', PRISMA_SCHEMA_ENGINE_BINARY: join(project, 'scripts/schema-engine.mjs') };
   try {
-    return (await promisify(execFile)(join(PROJECT, 'node_modules/.bin/prisma'), args, { cwd: PROJECT, env })).stdout;
+    return (await promisify(execFile)(join(PROJECT, 'node_modules/.bin/prisma'), args, { cwd: project, env })).stdout;
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
     return `${code}: ${stdout}${stderr}`;
@@ -149,6 +151,22 @@ describe('the Prisma CLI on the same database', () => {
     const { url } = await emptyDatabase();
     await migrate(url);
     expect(await prisma(url, 'migrate', 'diff', '--from-config-datasource', '--to-schema', project, '--exit-code')).toMatch(/^2: .*Extra/s);
+  });
+
+  it('makes the next migration from a changed model, on a database that has none applied yet', async () => {
+    const project = freshPath();
+    await mkdir(join(project, 'scripts'), { recursive: true });
+    for (const part of ['prisma', 'prisma.config.ts', 'scripts/schema-engine.mjs']) await cp(join(PROJECT, part), join(project, part), { recursive: true });
+    await symlink(join(PROJECT, 'node_modules'), join(project, 'node_modules'));
+    await writeFile(join(project, 'prisma/extra.prisma'), 'model Extra {\n  id Int @id\n}\n');
+    const { url, client } = await emptyDatabase();
+    expect(await prismaIn(project, url, 'migrate', 'dev', '--name', 'extra')).toContain('Your database is now in sync with your schema.');
+    expect(await tables(client)).toEqual(expect.arrayContaining(['Extra', 'orders']));
+    const { rows } = await client.query<{ datname: string }>(`SELECT datname FROM pg_database WHERE datname LIKE 'prisma_migrate_shadow%'`);
+    expect(rows).toEqual([]);
+    const made = (await readdir(join(project, 'prisma/migrations'))).find((name) => name.endsWith('_extra'))!;
+    expect(await readFile(join(project, 'prisma/migrations', made, 'migration.sql'), 'utf8')).toMatch(/^-- CreateTable\nCREATE TABLE "Extra"/);
+    expect(await migrate(url, undefined, join(project, 'prisma/migrations'))).toEqual({ applied: [] });
   });
 
   it('has checksums of the very bytes of the files', async () => {

@@ -1,35 +1,23 @@
-/**
- * The real server remembers about 8 MiB of ids; at some 100 bytes each that is this many.
- * Two generations are kept, so between one and two times this number.
- */
-const GENERATION_IDS_MAX = 40_000;
+import { GenerationCache } from './generation-cache.ts';
 
-interface Place {
-  streamId: number;
-  revision: number;
-}
+/** The real server remembers about 8 MiB of ids; at some 100 bytes each that is twice this number. */
+const GENERATION_IDS_MAX = 40_000;
 
 /** Which event was written where, lately. Lost on restart, as on the real server. */
 export class RecentEventIds {
-  #young = new Map<string, Place>();
-  #old = new Map<string, Place>();
+  readonly #places = new GenerationCache<{ streamId: number; revision: number }>(GENERATION_IDS_MAX);
 
   remember(id: string, streamId: number, revision: number): void {
-    if (this.#young.size >= GENERATION_IDS_MAX) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(id, { streamId, revision });
+    this.#places.set(id, { streamId, revision });
   }
 
   /** null for an id that is unknown or was last seen in another stream. */
   find(id: string, streamId: number): number | null {
-    const place = this.#young.get(id) ?? this.#old.get(id);
+    const place = this.#places.get(id);
     return place !== undefined && place.streamId === streamId ? place.revision : null;
   }
 
   clear(): void {
-    this.#young.clear();
-    this.#old.clear();
+    this.#places.clear();
   }
 }

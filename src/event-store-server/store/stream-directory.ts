@@ -1,10 +1,11 @@
 import { recordedEventData } from '../wire/recorded-event.ts';
 import type { EventLog } from './event-log.ts';
+import { GenerationCache } from './generation-cache.ts';
 import { METASTREAM_METADATA, NO_METADATA, isMetastream, metastreamOf, originalStreamOf, parseStreamMetadata } from './stream-metadata.ts';
 import type { StreamMetadata } from './stream-metadata.ts';
 
-/** Streams whose state is kept in memory; the rest is looked up again. About 200 bytes each. */
-const CACHED_STREAMS_MAX = 50_000;
+/** Between one and two times this many streams are kept in memory, at about 200 bytes each; the rest is looked up again. */
+const GENERATION_STREAMS_MAX = 25_000;
 
 export interface StreamState {
   readonly name: string;
@@ -19,7 +20,7 @@ export interface StreamState {
 /** Finds streams by name, with a cache. Writers change the cached state together with the log. */
 export class StreamDirectory {
   readonly #log: EventLog;
-  readonly #states = new Map<string, StreamState>();
+  readonly #states = new GenerationCache<StreamState>(GENERATION_STREAMS_MAX);
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -29,7 +30,6 @@ export class StreamDirectory {
     const cached = this.#states.get(name);
     if (cached !== undefined) return cached;
     const state = this.#load(name);
-    if (this.#states.size >= CACHED_STREAMS_MAX) this.#evictOldest();
     this.#states.set(name, state);
     return state;
   }
@@ -77,11 +77,5 @@ export class StreamDirectory {
     if (isMetastream(name)) return METASTREAM_METADATA;
     const json = this.rawMetadata(name);
     return json === null ? NO_METADATA : parseStreamMetadata(json);
-  }
-
-  /** A Map keeps insertion order, so the first key is the oldest. A state is re-read when it is asked for again. */
-  #evictOldest(): void {
-    const oldest = this.#states.keys().next();
-    if (oldest.done !== true) this.#states.delete(oldest.value);
   }
 }

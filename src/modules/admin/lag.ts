@@ -53,16 +53,18 @@ const PAGE_SIZE = 500;
 export const COUNT_MAX = 10_000;
 
 export async function readLag(deps: LagDeps): Promise<Lag> {
+  // One time for all ages, so that they can be compared.
+  const now = deps.now();
   const proven = await readProven(deps.db);
   const [projector, queues, modules] = await Promise.all([
-    projectorLag(deps),
+    projectorLag(now, deps),
     Promise.all(MODULE_NAMES.map((module) => queueLag(module, deps))),
-    Promise.all(MODULE_NAMES.map(async (module) => [module, await moduleLag(module, proven.get(module) ?? -1n, deps)] as const)),
+    Promise.all(MODULE_NAMES.map(async (module) => [module, await moduleLag(module, proven.get(module) ?? -1n, now, deps)] as const)),
   ]);
   return { projector, queues, modules: Object.fromEntries(modules) as Record<ModuleName, ModuleLag> };
 }
 
-async function projectorLag(deps: LagDeps): Promise<ProjectorLag> {
+async function projectorLag(now: Date, deps: LagDeps): Promise<ProjectorLag> {
   const checkpoint = await deps.readCheckpoint();
   const head = await deps.store.headPosition();
   let eventsBehind = 0;
@@ -71,13 +73,13 @@ async function projectorLag(deps: LagDeps): Promise<ProjectorLag> {
     oldest ??= event;
     if (++eventsBehind === COUNT_MAX) break;
   }
-  return { checkpoint, head, eventsBehind, isExact: eventsBehind < COUNT_MAX, secondsBehind: ageSeconds(oldest, deps.now()) };
+  return { checkpoint, head, eventsBehind, isExact: eventsBehind < COUNT_MAX, secondsBehind: ageSeconds(oldest, now) };
 }
 
-async function moduleLag(module: ModuleName, proven: bigint, deps: LagDeps): Promise<ModuleLag> {
+async function moduleLag(module: ModuleName, proven: bigint, now: Date, deps: LagDeps): Promise<ModuleLag> {
   const oldestUneffected = await firstMissing(module, proven, deps);
   const parked = await deps.db.parkedMessage.count({ where: { module, state: 'parked' } });
-  return { proven, oldestUneffected, oldestUneffectedSeconds: ageSeconds(oldestUneffected, deps.now()), parked };
+  return { proven, oldestUneffected, oldestUneffectedSeconds: ageSeconds(oldestUneffected, now), parked };
 }
 
 /** The oldest published event that the module neither applied nor parked, looked for behind its proven position. */

@@ -61,13 +61,14 @@ async function select(transaction: Transaction, messages: readonly PaymentMessag
   const paidAts = messages.map((message) => message.payment.paidAt);
   await transaction.$executeRaw`
     UPDATE selections s
-    SET status = '701001', valid_from = f.paid_at, valid_to = f.paid_at + s.valid_days * interval '24 hours', updated_at = now()
+    SET status = '701001',
+        valid_from = LEAST(s.valid_from, p.paid_at),
+        valid_to = LEAST(s.valid_from, p.paid_at) + s.valid_days * interval '24 hours',
+        updated_at = now()
     FROM (
-      SELECT selection_id, LEAST(min(p.paid_at), min(s.valid_from)) AS paid_at
-      FROM unnest(${ids}::text[], ${paidAts}::text[]::timestamptz(3)[]) AS p (selection_id, paid_at)
-      JOIN selections s USING (selection_id)
-      GROUP BY selection_id
-    ) f
-    WHERE s.selection_id = f.selection_id
-      AND (s.status, s.valid_from) IS DISTINCT FROM ('701001', f.paid_at)`;
+      SELECT t.selection_id, min(t.paid_at) AS paid_at
+      FROM unnest(${ids}::text[], ${paidAts}::text[]::timestamptz(3)[]) AS t (selection_id, paid_at)
+      GROUP BY t.selection_id
+    ) p
+    WHERE s.selection_id = p.selection_id AND (s.valid_from IS NULL OR s.valid_from > p.paid_at)`;
 }

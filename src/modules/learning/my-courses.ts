@@ -1,3 +1,4 @@
+import { Prisma } from '../../generated/prisma/client.ts';
 import type { Transaction } from '../../platform/database/database.ts';
 
 export interface UserCourse {
@@ -25,29 +26,34 @@ export async function refreshMyCourses(transaction: Transaction, keys: readonly 
 async function insertOrLock(transaction: Transaction, userIds: readonly string[], courseIds: readonly string[]): Promise<void> {
   await transaction.$executeRaw`
     INSERT INTO my_courses (user_id, course_id, selection_id, course_name, company_id, course_type, valid_from, valid_to)
-    SELECT DISTINCT ON (s.user_id, s.course_id)
-           s.user_id, s.course_id, s.selection_id, s.course_name, s.company_id, s.selection_type, s.valid_from, s.valid_to
-    FROM selections s
-    JOIN unnest(${userIds}::text[], ${courseIds}::text[]) AS k (user_id, course_id) USING (user_id, course_id)
-    WHERE s.status = '701001'
-    ORDER BY s.user_id, s.course_id, s.valid_from DESC, s.selection_id DESC
+    SELECT k.user_id, k.course_id, n.selection_id, n.course_name, n.company_id, n.selection_type, n.valid_from, n.latest_end
+    FROM ${newestSelections(userIds, courseIds)}
+    ORDER BY k.user_id, k.course_id
     ON CONFLICT (user_id, course_id) DO UPDATE SET updated_at = my_courses.updated_at`;
 }
 
-/** The newest selected selection gives the row its content; none of the others may shorten it. */
 async function compute(transaction: Transaction, userIds: readonly string[], courseIds: readonly string[]): Promise<void> {
   await transaction.$executeRaw`
     UPDATE my_courses m
     SET selection_id = n.selection_id, course_name = n.course_name, company_id = n.company_id, course_type = n.selection_type,
         valid_from = n.valid_from, valid_to = n.latest_end, updated_at = now()
-    FROM (
-      SELECT DISTINCT ON (s.user_id, s.course_id) s.*, max(s.valid_to) OVER (PARTITION BY s.user_id, s.course_id) AS latest_end
-      FROM selections s
-      JOIN unnest(${userIds}::text[], ${courseIds}::text[]) AS k (user_id, course_id) USING (user_id, course_id)
-      WHERE s.status = '701001'
-      ORDER BY s.user_id, s.course_id, s.valid_from DESC, s.selection_id DESC
-    ) n
-    WHERE m.user_id = n.user_id AND m.course_id = n.course_id
+    FROM ${newestSelections(userIds, courseIds)}
+    WHERE m.user_id = k.user_id AND m.course_id = k.course_id
       AND (m.selection_id, m.course_name, m.company_id, m.course_type, m.valid_from, m.valid_to)
           IS DISTINCT FROM (n.selection_id, n.course_name, n.company_id, n.selection_type, n.valid_from, n.latest_end)`;
+}
+
+/**
+ * The newest selected selection gives a row its content; none of the others may shorten it. Looked up per key (LATERAL):
+ * as a plain join, the planner reads all selections as long as its statistics say that hardly any is selected.
+ */
+function newestSelections(userIds: readonly string[], courseIds: readonly string[]): Prisma.Sql {
+  return Prisma.sql`
+    (SELECT DISTINCT user_id, course_id FROM unnest(${userIds}::text[], ${courseIds}::text[]) AS t (user_id, course_id)) k
+    CROSS JOIN LATERAL (
+      SELECT s.*, max(s.valid_to) OVER () AS latest_end FROM selections s
+      WHERE s.user_id = k.user_id AND s.course_id = k.course_id AND s.status = '701001'
+      ORDER BY s.valid_from DESC, s.selection_id DESC
+      LIMIT 1
+    ) n`;
 }

@@ -21,8 +21,8 @@ export interface OpenPaymentDeps {
   readonly db: Database;
   readonly newId: () => string;
   /** Stores PaymentRequested. Rejects when it is not known to be stored. */
-  requestPayment(facts: Omit<PaymentRequested, 'requestedAt'>): Promise<{ readonly outcome: 'requested' | 'conflict' }>;
-  isKnownAccount(provider: string, account: string): boolean;
+  readonly requestPayment: (facts: Omit<PaymentRequested, 'requestedAt'>) => Promise<{ readonly outcome: 'requested' | 'conflict' }>;
+  readonly isKnownAccount: (provider: string, account: string) => boolean;
 }
 
 /** @throws RequestError 404 unknown order, 409 the order is not to be paid (any more), 422 unknown account; what requestPayment throws. */

@@ -28,7 +28,11 @@ async function apply(transaction: Transaction, messages: readonly PaymentMessage
   await settleOrders(transaction, [...new Set([...records.values()].map((record) => record.order_id))]);
 }
 
-/** Orders are locked in the order of their ids, so two transactions never wait for each other in a ring. */
+/**
+ * Orders are locked in the order of their ids, so two transactions never wait for each other in a ring. The holder of the
+ * trade number is looked up per message (LATERAL): as a plain join, the planner takes it for a scan of the whole table
+ * until it has statistics, which costs seconds.
+ */
 async function lockPayRecords(transaction: Transaction, messages: readonly PaymentMessage[]): Promise<ReadonlyMap<string, LockedPayRecord>> {
   const payNos = messages.map(({ payment }) => payment.payNo);
   const tradeNos = messages.map(({ payment }) => payment.providerTradeNo);
@@ -37,8 +41,11 @@ async function lockPayRecords(transaction: Transaction, messages: readonly Payme
     FROM unnest(${payNos}::text[], ${tradeNos}::text[]) AS m (pay_no, trade_no)
     JOIN pay_records p ON p.pay_no = m.pay_no
     JOIN orders o ON o.order_id = p.order_id
-    LEFT JOIN pay_records holder
-      ON holder.provider = p.provider AND holder.account = p.account AND holder.provider_trade_no = m.trade_no AND holder.pay_no <> p.pay_no
+    LEFT JOIN LATERAL (
+      SELECT h.pay_no FROM pay_records h
+      WHERE h.provider = p.provider AND h.account = p.account AND h.provider_trade_no = m.trade_no AND h.pay_no <> p.pay_no
+      LIMIT 1
+    ) holder ON true
     ORDER BY p.order_id, p.pay_no
     FOR UPDATE OF o, p`;
   return new Map(rows.map((row) => [row.pay_no, row]));

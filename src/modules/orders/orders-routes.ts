@@ -17,7 +17,7 @@ export type OrdersRoutesDeps = Omit<PlaceOrderDeps & OpenPaymentDeps, 'newId'> &
 
 /** The shop's side of orders. Authentication belongs to whoever registers this. */
 export function ordersRoutes(given: OrdersRoutesDeps): FastifyPluginAsyncTypebox {
-  const { db, now, random = (bound) => randomInt(bound) } = given;
+  const { db, now, random = (bound: number) => randomInt(bound) } = given;
   const deps = { ...given, newId: createRowIds({ now, random }) };
   return async (app) => {
     app.post('/orders', {

@@ -9,7 +9,7 @@ export interface PlaceOrderDeps {
   readonly db: Database;
   readonly newId: () => string;
   /** Null when there is no such selection. */
-  findSelectionPrice(selectionId: string): Promise<SelectionForOrder | null>;
+  readonly findSelectionPrice: (selectionId: string) => Promise<SelectionForOrder | null>;
 }
 
 export interface PlacedOrder {

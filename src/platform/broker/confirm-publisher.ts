@@ -144,9 +144,11 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
       });
     },
     async close(drainMs) {
+      // A broken one has given up its channel already, and the broker may never answer about it.
+      if (failure !== null) return;
       closing = true;
       for (const waiter of waiters.splice(0)) waiter.reject(new PublishFailure('closed', CLOSING));
-      if (failure === null && inFlight.size > 0) {
+      if (inFlight.size > 0) {
         const empty = new Promise<void>((resolve) => (drained = resolve));
         await withinMs(drainMs, empty).catch(() => undefined);
       }

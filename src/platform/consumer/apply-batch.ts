@@ -42,15 +42,17 @@ interface Applied {
 export async function applyWithin(transaction: Transaction, applying: Applying, deliveries: readonly Delivery[], heedParked = true): Promise<Applied> {
   const { module, handler } = applying;
   const entries = deliveries.filter(isReadable).map((delivery) => ({ delivery, actsOn: handler.actsOn(delivery.parsed.message) }));
-  const firstCopies = new Map(entries.map((entry) => [entry.delivery.parsed.message.eventId, entry] as const).reverse());
-  const { known, behindParked } = await claimMessages(transaction, module, entries.filter((entry) => firstCopies.get(entry.delivery.parsed.message.eventId) === entry), heedParked);
+  const { known, behindParked } = await claimMessages(transaction, module, entries, heedParked);
 
   const behind = entries.filter(({ delivery }) => behindParked.has(delivery.parsed.message.eventId));
-  const settled = entries.flatMap((entry) => {
-    const { eventId } = entry.delivery.parsed.message;
+  const seen = new Set<string>();
+  const settled = entries.flatMap(({ delivery, actsOn }) => {
+    const { eventId } = delivery.parsed.message;
     if (behindParked.has(eventId)) return [];
-    const isFresh = !known.has(eventId) && firstCopies.get(eventId) === entry;
-    return [{ delivery: entry.delivery, outcome: outcomeOf(entry.delivery, entry.actsOn, isFresh) }];
+    // The second copy of a message in one batch is not new: the first one claimed it.
+    const isFresh = !known.has(eventId) && !seen.has(eventId);
+    seen.add(eventId);
+    return [{ delivery, outcome: outcomeOf(delivery, actsOn, isFresh) }];
   });
   await execute(transaction, applying, settled);
   await recordReplayOutcomes(transaction, module, settled);

@@ -73,8 +73,6 @@ export function createConsumer(dependencies: ConsumerDependencies): Worker {
         const startedAtMs = consuming.nowMs();
         try {
           await session(signal);
-          // With a cause reported already, the session ended because of it.
-          if (trouble === null) consuming.report('the channel was lost');
         } catch (error) {
           const cause = error instanceof Error ? error.message : String(error);
           if (trouble !== cause) log.warn({ event: 'consumer.waiting', module, cause });

@@ -35,7 +35,7 @@ export function toDelivery(message: AsyncMessage): Delivery {
   const { deliveryTag, contentType, messageId } = message;
   const body: unknown = message.body;
   // A sender's own header of that name must not pass for the property.
-  const headers = { ...(message.headers as Record<string, unknown> | undefined), [MESSAGE_ID_HEADER]: messageId };
+  const headers: Record<string, unknown> = { ...(message.headers as Record<string, unknown> | undefined), [MESSAGE_ID_HEADER]: messageId };
   const count = Number(headers[DELIVERY_COUNT_HEADER] ?? 0);
   return {
     tag: deliveryTag,

@@ -14,7 +14,7 @@ export interface LedgerEntry {
  * unique key (module, event id) is what makes an effect happen once: whoever inserts the row writes the effect in the
  * same transaction. The caller holds the module's lock. Only exceptions are returned: usually there are none, and reading
  * back a row per message would take longer than writing it.
- * @param entries each event once. @param heedParked false when the parked message itself is redriven.
+ * @param heedParked false when the parked message itself is redriven.
  */
 export async function claimMessages(transaction: Transaction, module: ModuleName, entries: readonly LedgerEntry[], heedParked = true): Promise<ClaimedMessages> {
   const messages = entries.map(({ delivery }) => delivery.parsed.message);

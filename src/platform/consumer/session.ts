@@ -59,7 +59,10 @@ export async function runSession(consuming: Consuming, signal: AbortSignal, obse
       inbox.arrive(toDelivery(message));
       bell.ring();
     },
-    lost: bell.ring,
+    lost() {
+      consuming.report('the channel was lost');
+      bell.ring();
+    },
   });
   const session: Session = { consuming, inbox, subscription, signal, pausedSinceMs: null };
   observe(() => ({ unacknowledged: subscription.unacknowledged, ready: inbox.ready, heldPayments: inbox.held }));

@@ -28,6 +28,7 @@ export interface Subscriber {
   /** Unacknowledged deliveries at a time. */
   readonly prefetch: number;
   readonly deliver: (message: AsyncMessage) => void;
+  /** Told once when the subscription ended without having been closed. */
   readonly lost: () => void;
 }
 
@@ -36,9 +37,10 @@ export async function subscribe(connection: BrokerConnection, { queue, prefetch,
   const channel = await connection.acquire();
   const unacknowledged = createUnacknowledged();
   let isLost = false;
+  let isClosing = false;
   const lose = (): void => {
     isLost = true;
-    lost();
+    if (!isClosing) lost();
   };
   channel.once('close', lose);
   // The broker ends a consumer by itself when its queue is deleted or loses its leader; the channel stays open then.
@@ -65,6 +67,7 @@ export async function subscribe(connection: BrokerConnection, { queue, prefetch,
       for (const acknowledgement of unacknowledged.settle(tags)) if (channel.active) channel.basicAck(acknowledgement);
     },
     async close() {
+      isClosing = true;
       if (channel.active) await delay(ACKNOWLEDGEMENTS_SETTLE_MS);
       await closeChannel(channel);
     },

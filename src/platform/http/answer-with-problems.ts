@@ -4,10 +4,10 @@ import { rememberPaths } from './known-paths.ts';
 import { PROBLEM_MEDIA_TYPE, problem, toProblem, type Problem } from './problem.ts';
 
 /** Makes every refusal of the server, from a bad URL to a bug, an RFC 9457 problem document. */
-export function answerWithProblems(app: FastifyInstance, log: Logger, translateError: (error: unknown) => unknown): void {
+export function answerWithProblems(app: FastifyInstance, log: Logger): void {
   const paths = rememberPaths(app);
   app.setErrorHandler(async (error, request, reply) => {
-    const { problem: answer, headers } = toProblem(translateError(error), request.id);
+    const { problem: answer, headers } = toProblem(error, request.id);
     if (answer.status >= 500) {
       log.error({ event: 'request.failed', traceId: request.id, method: request.method, route: request.routeOptions.url, status: answer.status, err: error });
     }

@@ -17,11 +17,6 @@ export type Server = FastifyInstance<RawServerDefault, IncomingMessage, ServerRe
 export interface ServerOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
-  /**
-   * Turns errors of libraries into ours before they are answered: a database that is away is a
-   * DependencyUnavailableError (503), and would otherwise be a bug (500). Default: the error itself.
-   */
-  readonly translateError?: (error: unknown) => unknown;
   /** Version shown in the OpenAPI document. */
   readonly version: string;
   /** Proxies in front of this server whose `X-Forwarded-For` is believed; 0 = none. Never "all of them". */
@@ -50,7 +45,7 @@ export function buildServer(options: ServerOptions): Server {
   const app: FastifyInstance = fastify(serverOptions(options.trustedProxyHops ?? 0));
   app.setValidatorCompiler(compileValidator);
   app.decorateRequest('actor', '');
-  answerWithProblems(app, options.log, options.translateError ?? ((error) => error));
+  answerWithProblems(app, options.log);
   refuseWhileClosing(app);
   observeRequests(app, options);
   addJsonParser(app);

@@ -4,6 +4,7 @@ import {
   DependencyUnavailableError,
   RequestError,
 } from '../../contracts/errors.ts';
+import { isDatabaseUnavailable } from '../database/classify-error.ts';
 import { hasValidationErrors, validationFailures, type ValidationFailure } from './validation-failures.ts';
 
 /** RFC 9457 problem document. `type` is stable and safe to match on; `traceId` finds the request in the log. */
@@ -63,6 +64,7 @@ export function toProblem(error: unknown, traceId: string): ProblemAnswer {
   if (error instanceof DependencyUnavailableError) {
     return answerOf(503, error.code, `The ${error.dependency.replace('-', ' ')} is not reachable just now.`, traceId, { dependency: error.dependency });
   }
+  if (isDatabaseUnavailable(error)) return answerOf(503, 'dependency-unavailable', 'The database is not reachable just now.', traceId, { dependency: 'database' });
   if (error instanceof AppendOutcomeUnknownError) {
     return answerOf(503, error.code, 'It is not known whether the request was stored. Sending it again is safe.', traceId);
   }

@@ -1,0 +1,8 @@
+import { Connection } from 'rabbitmq-client';
+
+/** The broker's client as it comes. Its errors reach whoever waits for it; without a listener they would end the process. */
+export function openRawConnection(url: string): Connection {
+  const connection = new Connection(url);
+  connection.on('error', () => undefined);
+  return connection;
+}

@@ -1,0 +1,114 @@
+import { totalUs, type Cpu } from './measure/cpu.ts';
+import type { Round, StageName } from './rounds.ts';
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+interface Row {
+  readonly name: string;
+  readonly ours: StageName;
+  /** The slowest of them is the raw limit. */
+  readonly raw: readonly StageName[];
+  readonly naive: StageName;
+}
+
+const ROWS: readonly Row[] = [
+  { name: 'webhook ingest', ours: 'webhooks', raw: ['append'], naive: 'naiveAppend' },
+  { name: 'republish', ours: 'republish', raw: ['catchUp', 'publish'], naive: 'naiveRepublish' },
+  { name: 'apply, both modules', ours: 'apply', raw: ['consume', 'unnest'], naive: 'naiveApply' },
+  { name: 'drain, the whole way', ours: 'drain', raw: ['catchUp', 'publish', 'consume', 'unnest'], naive: 'naiveDrain' },
+];
+const RAW_STAGES: readonly StageName[] = ['append', 'catchUp', 'publish', 'consume', 'unnest'];
+const CPU_STAGES: readonly StageName[] = [...RAW_STAGES, 'webhooks', 'republish', 'apply', 'drain', 'naiveDrain'];
+const CPU_COLUMNS: readonly (keyof Cpu)[] = ['eventLoop', 'eventStore', 'runtime', 'broker', 'postgres'];
+/** The raw work that a drained payment cannot do without. */
+const NEEDED_BY_DRAIN: readonly StageName[] = ['catchUp', 'publish', 'consume', 'unnest'];
+const CORES = 2;
+
+export interface Result {
+  readonly name: string;
+  readonly perSecond: Spread;
+  readonly rawPerSecond: Spread;
+  readonly slowestRaw: StageName;
+  readonly ofRaw: Spread;
+  readonly timesNaive: Spread;
+}
+
+/** Ratios are formed within each round, of measurements of the same minute, and only then is their median taken. */
+export function resultsOf(rounds: readonly Round[]): Result[] {
+  return ROWS.map(({ name, ours, raw, naive }) => {
+    const slowest = (round: Round): StageName => raw.reduce((a, b) => (round[b].perSecond < round[a].perSecond ? b : a));
+    const rate = (stage: StageName | ((round: Round) => StageName)) => (round: Round) => round[typeof stage === 'string' ? stage : stage(round)].perSecond;
+    const ratio = (against: StageName | ((round: Round) => StageName)) => rounds.map((round) => rate(ours)(round) / rate(against)(round));
+    const names = rounds.map(slowest);
+    return {
+      name,
+      perSecond: spreadOf(rounds.map(rate(ours))),
+      rawPerSecond: spreadOf(rounds.map(rate(slowest))),
+      slowestRaw: mostFrequent(names),
+      ofRaw: spreadOf(ratio(slowest)),
+      timesNaive: spreadOf(ratio(naive)),
+    };
+  });
+}
+
+export function reportOf(rounds: readonly Round[]): string {
+  const median = (stage: StageName, of: (measured: Round[StageName]) => number): number => spreadOf(rounds.map((round) => of(round[stage]))).median;
+  const cpuRow = (stage: StageName): string[] => [
+    stage,
+    ...CPU_COLUMNS.map((column) => median(stage, ({ cpu, count }) => cpu[column] / count).toFixed(0)),
+    median(stage, ({ cpu, seconds }) => totalUs(cpu) / seconds / 1e6).toFixed(2),
+    median(stage, ({ loopDelayP99Ms }) => loopDelayP99Ms).toFixed(1),
+  ];
+  const ratios = resultsOf(rounds).map(({ name, perSecond, rawPerSecond, slowestRaw, ofRaw, timesNaive }) => [name, rates(perSecond), rates(rawPerSecond), slowestRaw, shares(ofRaw), `${timesNaive.median.toFixed(1)} x`]);
+  const raws = RAW_STAGES.map((stage) => [stage, rates(spreadOf(rounds.map((round) => round[stage].perSecond)))]);
+  return [
+    table(['', 'payments/s (min-max)', 'raw limit/s', 'which', 'ours / raw', 'ours / naive'], ratios),
+    table(['raw limit, alone', 'payments/s (min-max)'], raws),
+    table(['CPU, us per payment', 'event loop', 'event store', 'runtime', 'broker', 'postgres', 'cores busy', 'loop p99 ms'], CPU_STAGES.map(cpuRow)),
+    floorLine(rounds),
+    webhookLines(median),
+  ].join('\n\n');
+}
+
+/** What two cores could do if they did nothing but the raw work: the roof over any drain on this machine. */
+function floorLine(rounds: readonly Round[]): string {
+  const roofs = rounds.map((round) => (CORES * 1e6) / NEEDED_BY_DRAIN.reduce((sum, stage) => sum + totalUs(round[stage].cpu) / round[stage].count, 0));
+  const shareOfRoof = rounds.map((round, index) => round.drain.perSecond / (roofs[index] ?? 1));
+  return `${CORES} cores doing only the four raw stages of a drain: ${rates(spreadOf(roofs))} payments/s; the drain reaches ${shares(spreadOf(shareOfRoof))} of it.`;
+}
+
+function webhookLines(median: (stage: StageName, of: (measured: Round[StageName]) => number) => number): string {
+  const line = (stage: StageName, text: string): string =>
+    `${text}: ${median(stage, ({ perSecond }) => perSecond).toFixed(0)}/s, answered in ${median(stage, ({ notes }) => notes['latencyP50Ms'] ?? 0).toFixed(0)} ms (p50), ` +
+    `${median(stage, ({ notes }) => notes['latencyP99Ms'] ?? 0).toFixed(0)} ms (p99); event loop p99 ${median(stage, ({ loopDelayP99Ms }) => loopDelayP99Ms).toFixed(1)} ms; ` +
+    `the sender used ${median(stage, ({ notes, count }) => (notes['cpuUs'] ?? 0) / count).toFixed(0)} us per webhook`;
+  return [
+    line('webhooks', 'webhooks, nothing behind the event store at work'),
+    line('webhooksWhole', 'webhooks, everything at work'),
+    `event loop p99 of the idle application, embedded event store in its thread: ${median('idle', ({ loopDelayP99Ms }) => loopDelayP99Ms).toFixed(1)} ms`,
+  ].join('\n');
+}
+
+function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
+  return { median: middle.reduce((sum, value) => sum + value, 0) / middle.length, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 };
+}
+
+function mostFrequent(names: readonly StageName[]): StageName {
+  const sorted = [...names].sort((a, b) => names.filter((name) => name === b).length - names.filter((name) => name === a).length);
+  return sorted[0] as StageName;
+}
+
+const rates = ({ median, min, max }: Spread): string => `${median.toFixed(0)} (${min.toFixed(0)}-${max.toFixed(0)})`;
+const shares = ({ median, min, max }: Spread): string => `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string => cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ');
+  return [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,50 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { migrate } from '../../src/platform/database/migrate.ts';
+import type { EmbeddedPostgres } from '../../src/platform/embedded/index.ts';
+import { until } from '../harness/poll.ts';
+import { startPrivatePostgres, type PrivateService } from '../harness/services.ts';
+import { openSite, type Site } from '../harness/site.ts';
+
+/** Longer than the lease, the attempts of a message and every backoff: whatever would give up has given up by then. */
+const AWAY_MS = 20_000;
+const PART = 40;
+/** The first part is being paid when the database stops. */
+const PER_SECOND = 20;
+const STRIKE_AFTER = 10;
+
+let postgres: PrivateService<EmbeddedPostgres>;
+let site: Site;
+
+beforeAll(async () => {
+  postgres = await startPrivatePostgres();
+  await migrate(postgres.url);
+  site = await openSite({ databaseUrl: postgres.url });
+  await (await site.start()).ready;
+});
+
+afterAll(async () => {
+  await site?.close();
+  await postgres?.close();
+});
+
+test('a database stopped for 20 s while messages are consumed parks none of them, and webhooks are accepted meanwhile', { timeout: 180_000 }, async () => {
+  const { shop } = site;
+  const payments = await shop.openPayments(3 * PART);
+  const before = shop.payAtRate(payments.slice(0, PART), PER_SECOND);
+  await site.untilEffected(payments, STRIKE_AFTER);
+  const stoppedAt = performance.now();
+  await postgres.stop();
+
+  expect(new Set(await shop.payAll(payments.slice(PART, 2 * PART)))).toEqual(new Set([200]));
+  const answers = await Promise.all([fetch(`${site.app.url}/health/live`), fetch(`${site.app.url}/health/ready`)]);
+  expect(answers.map(({ status }) => status)).toEqual([200, 503]);
+  const refused = await fetch(`${site.app.url}/orders/${payments[0]?.orderId}`, { headers: { authorization: `Bearer ${site.tokens.service}` } });
+  expect([refused.status, ((await refused.json()) as { type: string }).type]).toEqual([503, 'urn:paynotify:problem:dependency-unavailable']);
+
+  await delay(AWAY_MS - (performance.now() - stoppedAt));
+  await postgres.start();
+  expect(new Set([...(await before), ...(await shop.payAll(payments.slice(2 * PART)))])).toEqual(new Set([200]));
+  await site.assertWhole(payments);
+  await until('a ready application', 30_000, async () => ((await fetch(`${site.app.url}/health/ready`)).ok ? true : null));
+});

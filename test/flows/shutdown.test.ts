@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSite, type Site } from '../harness/site.ts';
+
+const LOAD = 60;
+const PER_SECOND = 40;
+const STRIKE_AFTER = 10;
+const SHUTDOWN_TIMEOUT_MS = 10_000;
+/** Workers have SHUTDOWN_TIMEOUT_MS; connections and requests in flight end after them. */
+const ENDED_WITHIN_MS = SHUTDOWN_TIMEOUT_MS + 5_000;
+/** The lease of a process that ended in order is given back, so nobody waits 10 s for its end. */
+const READY_AGAIN_WITHIN_MS = 9_000;
+
+let site: Site;
+
+beforeAll(async () => {
+  site = await openSite();
+  await (await site.start({ environment: { PAYNOTIFY_SHUTDOWN_TIMEOUT_MS: String(SHUTDOWN_TIMEOUT_MS) } })).ready;
+});
+
+afterAll(() => site?.close());
+
+test('SIGTERM under load ends the application in time with code 0, and the next one goes on without a loss', { timeout: 120_000 }, async () => {
+  const payments = await site.shop.openPayments(LOAD);
+  const paying = site.shop.payAtRate(payments, PER_SECOND);
+  await site.untilEffected(payments, STRIKE_AFTER);
+
+  const stoppedAt = performance.now();
+  expect(await site.app.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  expect(performance.now() - stoppedAt).toBeLessThan(ENDED_WITHIN_MS);
+  const [lease] = await site.query('SELECT owner, lease_until FROM checkpoints');
+  expect(lease).toEqual({ owner: null, lease_until: null });
+  // Whatever was in flight is committed or handed back: nothing is counted as a crash in the middle of a message.
+  expect(await site.query('SELECT * FROM started_executions')).toEqual([]);
+
+  const startedAt = performance.now();
+  await (await site.start()).ready;
+  expect(performance.now() - startedAt).toBeLessThan(READY_AGAIN_WITHIN_MS);
+  await paying;
+  await site.assertWhole(payments);
+});
+
+test('SIGTERM while the event store does not answer ends the application in time, too', { timeout: 60_000 }, async () => {
+  site.eventStore.freeze();
+  try {
+    const stoppedAt = performance.now();
+    expect(await site.app.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(performance.now() - stoppedAt).toBeLessThan(20_000);
+  } finally {
+    site.eventStore.thaw();
+  }
+});

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createCheckpointStore, readCheckpoint, type Acquisition, type CheckpointStore } from '../../src/modules/projector/checkpoint-store.ts';
+import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
+import { createTestDatabase, type TestDatabase } from '../harness/services.ts';
+
+let testDatabase: TestDatabase;
+let database: Database;
+let store: CheckpointStore;
+let name: string;
+let made = 0;
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = connectDatabase(testDatabase.url, { poolSizeMax: 5 });
+});
+afterAll(async () => {
+  await database.$disconnect();
+  await testDatabase.drop();
+});
+beforeEach(() => {
+  name = `projector-${++made}`;
+  store = createCheckpointStore(database, name);
+});
+
+async function acquire(owner: string): Promise<bigint> {
+  const answer = await store.acquire(owner);
+  if (answer.outcome === 'held') throw new Error(`held by ${answer.owner}`);
+  return answer.grant.epoch;
+}
+
+/** As if the owner had been dead for its whole term. */
+const endLease = () => database.$executeRaw`UPDATE checkpoints SET lease_until = now() - interval '1 millisecond' WHERE name = ${name}`;
+
+describe('checkpoint store', () => {
+  it('starts before the first event', async () => {
+    expect(await readCheckpoint(database, name)).toBeNull();
+    expect(await store.acquire('a')).toEqual({ outcome: 'acquired', grant: { epoch: 1n, position: -1n } });
+    expect(await readCheckpoint(database, name)).toEqual({ epoch: 1n, position: -1n, owner: 'a' });
+  });
+
+  it('gives the lease to exactly one of many who ask at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => store.acquire(`owner-${i}`)));
+    const acquired = answers.filter((answer: Acquisition) => answer.outcome === 'acquired');
+    expect(acquired).toEqual([{ outcome: 'acquired', grant: { epoch: 1n, position: -1n } }]);
+    const { owner } = (await readCheckpoint(database, name))!;
+    expect(answers).toContainEqual({ outcome: 'held', owner });
+  });
+
+  it('does not even give it to the same name twice, which two processes may share', async () => {
+    await acquire('a');
+    expect(await store.acquire('a')).toEqual({ outcome: 'held', owner: 'a' });
+  });
+
+  it('lets the next owner in when the lease is over, and fences the old one', async () => {
+    const old = await acquire('a');
+    expect(await store.move(old, 100n)).toBe('moved');
+    await endLease();
+    expect(await store.acquire('b')).toEqual({ outcome: 'acquired', grant: { epoch: old + 1n, position: 100n } });
+    expect(await store.move(old, 200n)).toBe('fenced');
+    expect(await store.renew(old)).toBe('fenced');
+    await store.release(old);
+    expect(await readCheckpoint(database, name)).toEqual({ epoch: old + 1n, position: 100n, owner: 'b' });
+    expect(await store.acquire('c')).toEqual({ outcome: 'held', owner: 'b' });
+  });
+
+  it('keeps an owner whose lease is over while nobody else asked', async () => {
+    const epoch = await acquire('a');
+    await endLease();
+    expect(await store.renew(epoch)).toBe('renewed');
+    expect((await store.acquire('b')).outcome).toBe('held');
+    await endLease();
+    expect(await store.move(epoch, 5n)).toBe('moved');
+    expect((await store.acquire('b')).outcome).toBe('held');
+  });
+
+  it('ends the lease after its time by the clock of the database', async () => {
+    store = createCheckpointStore(database, name, 300);
+    await acquire('a');
+    expect((await store.acquire('b')).outcome).toBe('held');
+    await expect.poll(async () => (await store.acquire('b')).outcome, { timeout: 3000 }).toBe('acquired');
+  });
+
+  it('never moves backwards, and holds positions beyond 2^53', async () => {
+    const epoch = await acquire('a');
+    await store.move(epoch, 9_007_199_254_740_993n);
+    await store.move(epoch, 5n);
+    expect((await readCheckpoint(database, name))!.position).toBe(9_007_199_254_740_993n);
+  });
+
+  it('is free at once after a release', async () => {
+    const epoch = await acquire('a');
+    await store.release(epoch);
+    expect(await acquire('b')).toBe(epoch + 1n);
+  });
+
+  it('fences an owner whose row was deleted by hand, and the next one begins from the start', async () => {
+    const epoch = await acquire('a');
+    await store.move(epoch, 100n);
+    await database.checkpoint.delete({ where: { name } });
+    expect(await store.move(epoch, 101n)).toBe('fenced');
+    expect(await store.acquire('b')).toEqual({ outcome: 'acquired', grant: { epoch: 1n, position: -1n } });
+  });
+});

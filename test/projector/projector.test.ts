@@ -1,0 +1,208 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
+import { createTestVhost, type TestVhost } from '../harness/services.ts';
+import { createProjectorWorld, QUEUES, type ProjectorWorld } from './projector-world.ts';
+
+let vhost: TestVhost;
+let world: ProjectorWorld;
+
+beforeEach(async () => {
+  vhost = await createTestVhost();
+  world = await createProjectorWorld(vhost.url);
+});
+afterEach(async () => {
+  await world.close();
+  await vhost.delete();
+});
+
+const until = (what: () => boolean | Promise<boolean>): Promise<boolean> => vi.waitUntil(what, { timeout: 30_000, interval: 20 });
+const isStored = async (): Promise<boolean> => (await world.checkpoint()) >= (await world.store.headPosition());
+
+async function taken(): Promise<string[][]> {
+  return [await world.reader.takeAll(QUEUES[0]!), await world.reader.takeAll(QUEUES[1]!)];
+}
+
+describe('the projector between real parts', () => {
+  it('brings every published event into every module queue in the order of the log, and nothing internal', async () => {
+    const { projector, stop } = world.start();
+    const ids = await world.pay(200);
+    await until(isStored);
+    expect(await taken()).toEqual([ids, ids]);
+    expect(projector.health?.()).toMatchObject({ status: 'ok', detail: { role: 'leading', inFlight: 0 } });
+    expect(projector.position()).toBe(await world.checkpoint());
+    expect(projector.provenPosition()).toBe(projector.position());
+    await stop();
+    expect(await world.database.checkpoint.findFirst()).toMatchObject({ owner: null, leaseUntil: null });
+  });
+
+  it('publishes everything from the start when there is no checkpoint yet, and only what is new after a restart', async () => {
+    const before = await world.pay(50);
+    const first = world.start();
+    await until(isStored);
+    await first.stop();
+    const after = await world.pay(50);
+    const second = world.start();
+    await until(isStored);
+    await second.stop();
+    expect(await taken()).toEqual([[...before, ...after], [...before, ...after]]);
+  });
+
+  it('moves the checkpoint over foreign and internal events without publishing them', async () => {
+    const { projector } = world.start();
+    await until(() => projector.health?.().status === 'ok');
+    await world.store.append('payment-x', [{ id: crypto.randomUUID(), type: 'PaymentRequested', data: {}, metadata: {} }], 'no-stream');
+    await until(isStored);
+    expect(await taken()).toEqual([[], []]);
+  });
+});
+
+describe('a message that reaches no queue', () => {
+  it('is published again until both queues have it, and nothing after it is forgotten', async () => {
+    const { projector, failures } = world.start();
+    const before = await world.pay(1);
+    await until(isStored);
+    const after: string[] = [];
+    // Bindings are renewed every second, perhaps just before the next payment: then it is tried again.
+    while (!('returned' in (await failures()))) {
+      for (const queue of QUEUES) await world.reader.client.queueUnbind({ exchange: PAYNOTIFY_EXCHANGE, queue, routingKey: '' });
+      after.push(...(await world.pay(20)));
+      await until(isStored);
+    }
+    const [learning, orders] = await taken();
+    expect(new Set(learning)).toEqual(new Set([...before, ...after]));
+    expect(new Set(orders)).toEqual(new Set([...before, ...after]));
+    expect(projector.health?.().status).toBe('ok');
+  });
+});
+
+describe('one missing binding of two', () => {
+  it('is made again within about a second, which no return would ever report', async () => {
+    const { failures } = world.start();
+    await world.pay(1);
+    await until(isStored);
+    await world.reader.client.queueUnbind({ exchange: PAYNOTIFY_EXCHANGE, queue: QUEUES[1]!, routingKey: '' });
+    const channel = await world.reader.client.acquire();
+    await until(async () => {
+      await channel.basicPublish({ exchange: PAYNOTIFY_EXCHANGE }, 'is it bound?');
+      return (await world.reader.count(QUEUES[1]!)) > 1;
+    });
+    await channel.close();
+    await taken();
+    const ids = await world.pay(5);
+    await until(isStored);
+    expect(await taken()).toEqual([ids, ids]);
+    expect(await failures()).toEqual({});
+  });
+});
+
+describe('a queue of the wrong type', () => {
+  it('blocks publishing into every queue, says so, and publishing begins when it is put right', async () => {
+    await world.reader.client.queueDeclare({ queue: QUEUES[1]!, durable: true });
+    const ids = await world.pay(3);
+    const { projector, failures } = world.start();
+    await until(() => projector.health?.().status === 'degraded');
+    expect(projector.health?.().reason).toMatch(/^topology: The queue "paynotify_orders_queue" \(durable quorum\) exists on the broker with other properties/);
+    expect(await world.reader.count(QUEUES[0]!)).toBe(0);
+    expect(await world.checkpoint()).toBe(-1n);
+    await world.reader.client.queueDelete(QUEUES[1]!);
+    await until(isStored);
+    expect(await taken()).toEqual([ids, ids]);
+    expect(Object.keys(await failures())).toEqual(['topology']);
+  });
+});
+
+describe('a lost broker connection', () => {
+  it('costs repeats and nothing else, however often it is cut in mid window', async () => {
+    const { projector } = world.start();
+    await until(() => projector.health?.().status === 'ok');
+    const cutting = setInterval(() => world.brokerProxy.cut(), 400);
+    const ids = await world.pay(1500);
+    clearInterval(cutting);
+    await until(isStored);
+    const [learning, orders] = await taken();
+    expect(new Set(learning)).toEqual(new Set(ids));
+    expect(new Set(orders)).toEqual(new Set(ids));
+  });
+
+  it('is noticed by missing confirms alone, when the broker only falls silent', async () => {
+    const { projector, failures } = world.start({ settings: { windowSize: 64, confirmTimeoutMs: 300 } });
+    await world.pay(1);
+    await until(isStored);
+    world.brokerProxy.swallowAnswers = true;
+    const ids = await world.pay(10);
+    await until(async () => (await failures())['confirm-timeout'] === 1);
+    expect(projector.health?.().status).toBe('degraded');
+    expect(await isStored()).toBe(false);
+    world.brokerProxy.swallowAnswers = false;
+    world.brokerProxy.cut();
+    await until(isStored);
+    for (const queue of await taken()) expect(new Set(queue)).toEqual(new Set([queue[0], ...ids]));
+  });
+});
+
+describe('a database that is away', () => {
+  it('does not stop publishing, and the checkpoint is stored when it is back', async () => {
+    const { projector } = world.start({ leaseTtlMs: 600 });
+    await world.pay(1);
+    await until(isStored);
+    const storedBefore = await world.checkpoint();
+    world.databaseProxy.refuse = true;
+    world.databaseProxy.cut();
+    const ids = await world.pay(100);
+    const head = await world.store.headPosition();
+    await until(() => projector.provenPosition() === head && projector.health?.().status === 'degraded');
+    expect(projector.health?.().reason).toContain('the checkpoint cannot be stored');
+    expect(await world.checkpoint()).toBe(storedBefore);
+    expect((await taken())[0]!.slice(1)).toEqual(ids);
+    world.databaseProxy.refuse = false;
+    await until(isStored);
+    await until(() => projector.health?.().status === 'ok');
+  });
+
+  it('keeps a projector without a checkpoint from publishing anything', async () => {
+    world.databaseProxy.refuse = true;
+    await world.pay(3);
+    const { projector } = world.start();
+    await until(() => projector.health?.().reason?.includes('the checkpoint cannot be read') ?? false);
+    expect(projector.position()).toBeNull();
+    await expect(world.reader.count(QUEUES[0]!)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    world.databaseProxy.refuse = false;
+    await until(isStored);
+  });
+});
+
+describe('two projectors', () => {
+  it('publish each event once: the second one stands by and takes over', async () => {
+    const [first, second] = [world.start(), world.start()];
+    const ids = await world.pay(50);
+    await until(isStored);
+    const [leader, other] = first.projector.position() === null ? [second, first] : [first, second];
+    expect(other.projector.health?.()).toMatchObject({ status: 'ok', detail: { role: 'standing-by' } });
+    await leader.stop();
+    const more = await world.pay(50);
+    await until(isStored);
+    expect(other.projector.health?.()).toMatchObject({ detail: { role: 'leading' } });
+    expect(await taken()).toEqual([[...ids, ...more], [...ids, ...more]]);
+  });
+
+  it('fence one that was paused past its lease: it publishes nothing and moves no checkpoint when it wakes up', async () => {
+    let pausedMs = 0;
+    const clock = { monotonicMs: () => performance.now() + pausedMs, wallMs: () => Date.now() };
+    const old = world.start({ clock });
+    const before = await world.pay(5);
+    await until(isStored);
+    // The pause: no renewal of the old owner arrives, its lease ends by the database's clock, and another one takes over.
+    await world.database.$executeRaw`UPDATE checkpoints SET lease_until = now() - interval '1 second'`;
+    const next = world.start();
+    await until(() => next.projector.position() !== null);
+    await until(() => next.projector.health?.().status === 'ok');
+    const [epoch] = [(await world.database.checkpoint.findFirst())!.epoch];
+    pausedMs = 60_000;
+    const after = await world.pay(20);
+    await until(() => old.projector.health?.().detail?.role === 'standing-by');
+    await until(isStored);
+    expect(await old.failures()).toEqual({ fenced: 1 });
+    expect(await taken()).toEqual([[...before, ...after], [...before, ...after]]);
+    expect((await world.database.checkpoint.findFirst())!.epoch).toBe(epoch);
+  });
+});
