@@ -33,6 +33,8 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/restrict-template-expressions': 'off',
       '@typescript-eslint/unbound-method': 'off',
+      // What beforeAll assigns may be missing in afterAll.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
     },
   },
 );

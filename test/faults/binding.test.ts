@@ -47,11 +47,6 @@ async function payWithout(modules: readonly ModuleName[], payments: readonly Ope
   }
 }
 
-async function metric(line: RegExp): Promise<number> {
-  const response = await fetch(`${site.app.url}/metrics`, { headers: { authorization: `Bearer ${site.tokens.admin}` } });
-  return Number(line.exec(await response.text())?.[1] ?? 0);
-}
-
 async function reasonOf(worker: string): Promise<string> {
   const { workers } = (await (await fetch(`${site.app.url}/health/ready`)).json()) as { workers: Record<string, { reason?: string }> };
   return workers[worker]?.reason ?? '';
@@ -59,12 +54,11 @@ async function reasonOf(worker: string): Promise<string> {
 
 test('a missing binding of one module is noticed by its gap, and the messages are sent to its queue again', { timeout: 120_000 }, async () => {
   const payments = await site.shop.openPayments(LOAD);
-  const published = /^paynotify_published_total (\d+)$/m;
-  await payWithout(['learning'], payments, () => until('the confirms', NOTICED_WITHIN_MS, async () => ((await metric(published)) >= LOAD ? true : null)));
+  await payWithout(['learning'], payments, () => until('the confirms', NOTICED_WITHIN_MS, async () => ((await site.metric('paynotify_published_total')) >= LOAD ? true : null)));
   paid.push(...payments);
 
   const noticed = await until('the alarm', NOTICED_WITHIN_MS, async () => {
-    const [reason, gaps] = [await reasonOf('reconciler'), await metric(/^paynotify_gap_events\{module="learning"\} (\d+)$/m)];
+    const [reason, gaps] = [await reasonOf('reconciler'), await site.metric('paynotify_gap_events{module="learning"}')];
     return reason !== '' && gaps > 0 ? { reason, gaps } : null;
   });
   expect(noticed.reason).toContain(`learning lacks ${noticed.gaps} published events`);
@@ -74,10 +68,10 @@ test('a missing binding of one module is noticed by its gap, and the messages ar
 
 test('with both bindings missing every message comes back, the checkpoint stands, and all of it heals', { timeout: 120_000 }, async () => {
   const payments = await site.shop.openPayments(LOAD);
-  const returned = /^paynotify_publish_failures_total\{reason="returned"\} (\d+)$/m;
-  expect(await metric(returned)).toBe(0);
+  const returned = 'paynotify_publish_failures_total{reason="returned"}';
+  expect(await site.metric(returned)).toBe(0);
   await payWithout(['learning', 'orders'], payments, () =>
-    until('a returned message', NOTICED_WITHIN_MS, async () => ((await metric(returned)) > 0 && (await reasonOf('projector')).startsWith('returned') ? true : null)),
+    until('a returned message', NOTICED_WITHIN_MS, async () => ((await site.metric(returned)) > 0 && (await reasonOf('projector')).startsWith('returned') ? true : null)),
   );
   paid.push(...payments);
 

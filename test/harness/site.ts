@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { ModuleName } from '../../src/contracts/topology.ts';
-import { createInstallation, type AppProcess, type StartOptions } from './app-process.ts';
+import { createInstallation, type AppProcess, type Installation, type StartOptions } from './app-process.ts';
 import { assertWhole, type Whole } from './assert-whole.ts';
 import { until } from './poll.ts';
 import { startEventStoreProcess, type EventStoreProcess } from './event-store-process.ts';
@@ -15,11 +15,14 @@ export interface Site {
   /** The application the shop and the provider talk to: the one started last, unless a test says otherwise. */
   app: AppProcess;
   readonly shop: Shop;
-  readonly tokens: { readonly service: string; readonly admin: string };
+  readonly tokens: Installation['tokens'];
+  readonly signingKeys: Installation['signingKeys'];
   /** Starts another application process on the same servers and turns to it. Resolves when it listens. */
   start(options?: StartOptions): Promise<AppProcess>;
   /** One statement to the database, as an operator with a console. */
   query<T extends object>(sql: string, parameters?: readonly unknown[]): Promise<T[]>;
+  /** Value of one sample of /metrics, by its name with labels; 0 when there is none. */
+  metric(sample: string): Promise<number>;
   /** Resolves when this many of `payments` have their effect in `module`, so that a test can strike in the middle. */
   untilEffected(payments: readonly OpenPayment[], count: number, module?: ModuleName): Promise<void>;
   /** See assert-whole.ts. */
@@ -49,11 +52,17 @@ export async function openSite(own: OwnServers = {}): Promise<Site> {
     app: null as unknown as AppProcess,
     shop: createShop(() => site.app.url, installation.tokens, installation.signingKeys),
     tokens: installation.tokens,
+    signingKeys: installation.signingKeys,
     async start(options) {
       site.app = await installation.start(options);
       return site.app;
     },
     query: (sql, parameters = []) => query(servers.databaseUrl, sql, parameters),
+    async metric(sample) {
+      const response = await fetch(`${site.app.url}/metrics`, { headers: { authorization: `Bearer ${installation.tokens.admin}` } });
+      const line = (await response.text()).split('\n').find((text) => text.startsWith(`${sample} `));
+      return Number(line?.slice(sample.length + 1) ?? 0);
+    },
     async untilEffected(payments, count, module = 'learning') {
       const parameters = [module, payments.map(({ payNo }) => payNo)];
       await until(`${count} effects in ${module}`, EFFECTED_WITHIN_MS, async () => {

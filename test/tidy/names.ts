@@ -10,7 +10,8 @@ export const fileNames: Rule = (tree) =>
   [...tree.keys()]
     .filter((path) => PLACES.test(path))
     .flatMap((path) => {
-      const names = path.split('/').slice(1);
+      // README.md is the name under which every reader and tool looks for a folder's introduction.
+      const names = path.split('/').slice(1).filter((name) => name !== 'README.md');
       const wrong = names.find((name) => !KEBAB_CASE.test(name));
       const empty = names.flatMap((name) => name.split(/[.-]/)).find((word) => EMPTY_WORDS.test(word));
       return [

@@ -34,14 +34,16 @@ function applyEach(bench: Bench, alongside: () => Promise<void>): Promise<Measur
     const running = meter.start();
     const publishing = alongside();
     const consumers = modules.map(([module, queue]) =>
-      connection.createConsumer({ queue, qos: { prefetchCount: 1 } }, async ({ body }: { body: unknown }) => {
+      connection.createConsumer({ queue, queueOptions: { passive: true }, qos: { prefetchCount: 1 } }, async ({ body }: { body: unknown }) => {
         await applyOne(db, module, JSON.parse(String(body)) as PaymentMessage);
         applied.add();
       }),
     );
-    for (const consumer of consumers) consumer.on('error', () => undefined);
+    // The client gives a message back to the queue when its handler fails, and tells it here; no message of ours may fail.
+    const failed = Promise.withResolvers<never>();
+    for (const consumer of consumers) consumer.on('error', failed.reject);
     try {
-      await finish(Promise.all([applied.reached, publishing]), 'the naive consumers', () => `${applied.value} effects were committed.`);
+      await finish(Promise.race([failed.promise, Promise.all([applied.reached, publishing])]), 'the naive consumers', () => `${applied.value} effects were committed.`);
       const measurement = running.stop(counts.naive);
       await expectDepth(broker, 0);
       await verifyEffects(url, counts.naive);

@@ -13,7 +13,10 @@ export const LEASE_TTL_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5000;
 
 export interface Grant {
-  /** Raised by each acquisition; names this tenure. */
+  /**
+   * Raised by each acquisition, to the time in milliseconds: also after the row was deleted or the database restored from
+   * a backup, no two tenures have the same one.
+   */
   readonly epoch: bigint;
   /** Stored checkpoint: everything up to here is proven; -1n = nothing. */
   readonly position: bigint;
@@ -47,7 +50,8 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
       await bounded(database.$executeRaw`INSERT INTO checkpoints (name) VALUES (${name}) ON CONFLICT DO NOTHING`);
       const [grant] = await bounded(database.$queryRaw<Row[]>`
         UPDATE checkpoints
-           SET owner = ${owner}, epoch = epoch + 1, lease_until = now() + ${leaseTtlMs} * interval '1 millisecond', updated_at = now()
+           SET owner = ${owner}, epoch = GREATEST(epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
+               lease_until = now() + ${leaseTtlMs} * interval '1 millisecond', updated_at = now()
          WHERE name = ${name} AND (lease_until IS NULL OR lease_until < now())
         RETURNING epoch, commit_position AS position`);
       if (grant !== undefined) return { outcome: 'acquired', grant };
