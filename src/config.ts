@@ -85,7 +85,7 @@ export const SETTINGS = {
   providerAccountsFile: { variable: 'PAYNOTIFY_PROVIDER_ACCOUNTS', describe: 'JSON file with the provider accounts and their keys; unset = demo accounts are generated', example: '/run/secrets/provider-accounts.json', fallback: null, parse: String },
   windowSize: { variable: 'PAYNOTIFY_PUBLISH_WINDOW', describe: 'unconfirmed publishes in flight', example: '512', fallback: 512, parse: integer(1, 10_000) },
   confirmTimeoutMs: { variable: 'PAYNOTIFY_CONFIRM_TIMEOUT_MS', describe: 'age at which a missing publisher confirm is taken for lost', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
-  prefetch: { variable: 'PAYNOTIFY_PREFETCH', describe: 'unacknowledged deliveries per module queue', example: '256', fallback: 256, parse: integer(1, 10_000) },
+  prefetch: { variable: 'PAYNOTIFY_PREFETCH', describe: 'unacknowledged deliveries per module queue; twice the batch, so that the next one is there while one commits', example: '512', fallback: 512, parse: integer(1, 10_000) },
   batchSizeMax: { variable: 'PAYNOTIFY_BATCH_SIZE', describe: 'messages applied in one transaction', example: '256', fallback: 256, parse: integer(1, 10_000) },
   attemptsMax: { variable: 'PAYNOTIFY_ATTEMPTS', describe: 'attempts before a message is parked', example: '3', fallback: 3, parse: integer(1, 100) },
   retryDelayMs: { variable: 'PAYNOTIFY_RETRY_DELAY_MS', describe: 'time between two attempts', example: '1000', fallback: 1000, parse: integer(0, 60_000) },

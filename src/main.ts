@@ -2,7 +2,7 @@ import { readConfig } from './config.ts';
 import { PaynotifyError } from './contracts/errors.ts';
 import { createLogger } from './platform/observe/logger.ts';
 import { start } from './start.ts';
-import { readyLine, welcome } from './welcome.ts';
+import { readyLine, reportProgress, welcome } from './welcome.ts';
 
 /** A second signal means: now. What was in flight is repeated by the next start. */
 const EXIT_BY_FORCE = 130;
@@ -20,6 +20,7 @@ try {
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   console.log(welcome(started, config));
+  void reportProgress(started, console.log, stopping.signal);
   await started.app.ready;
   if (!stopping.signal.aborted) console.log(readyLine(started));
 } catch (error) {

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { Health } from './platform/observe/health.ts';
+import { pause } from './platform/process/backoff.ts';
 import type { Config } from './config.ts';
 import type { Started } from './start.ts';
 
@@ -21,4 +23,27 @@ export function welcome({ app, shownTokens }: Started, config: Config): string {
 
 export function readyLine({ app }: Started): string {
   return `paynotify is ready: ${app.url}`;
+}
+
+/** A person who waits is told this often what is being waited for. */
+const PROGRESS_INTERVAL_MS = 5_000;
+
+/** Prints what is missing until everything is ready or `signal` is aborted. */
+export async function reportProgress({ app }: Started, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  void app.ready.then(() => over.abort());
+  const untilOver = AbortSignal.any([signal, over.signal]);
+  for (;;) {
+    await pause(PROGRESS_INTERVAL_MS, untilOver);
+    if (untilOver.aborted) return;
+    print(`paynotify accepts webhooks and waits for: ${missing(await app.health())}`);
+  }
+}
+
+/** Pure. The dependencies are named first; what the workers wait for is mostly the same. */
+export function missing({ dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
+  const [lacking, waiting] = [dependencies, workers].map((parts) =>
+    Object.entries(parts).flatMap(([name, { status, reason }]) => (status === 'ok' ? [] : [`${name} (${reason ?? status})`])),
+  ) as [string[], string[]];
+  return (lacking.length > 0 ? lacking : waiting).join(', ');
 }

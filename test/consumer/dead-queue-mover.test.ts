@@ -11,15 +11,15 @@ it('moves what the broker gave up on into the table of parked messages, once, fr
   await consumer.stop();
 
   // Rejecting without requeue takes the same road as the delivery limit: queue, dead-letter exchange, dead queue.
-  await rig.publish([outgoing(dead), outgoing(applied), { body: 'foreign' }]);
+  await rig.publish([outgoing(dead), outgoing(applied), outgoing(dead), { body: 'foreign' }]);
   const channel = await rig.openChannel();
   let rejected = 0;
   await channel.basicConsume({ queue: QUEUE }, (message) => {
     channel.basicNack({ deliveryTag: message.deliveryTag, requeue: false });
     rejected++;
   });
-  await until('three rejections', () => rejected === 3);
-  await until('three dead messages', async () => (await rig.waiting(DEAD_QUEUE)) === 3);
+  await until('four rejections', () => rejected === 4);
+  await until('four dead messages', async () => (await rig.waiting(DEAD_QUEUE)) === 4);
   await channel.close();
 
   const mover = await rig.moveDead();

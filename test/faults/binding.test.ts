@@ -1,7 +1,7 @@
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MODULE_QUEUES, PAYNOTIFY_EXCHANGE, type ModuleName } from '../../src/contracts/topology.ts';
-import { until } from '../harness/poll.ts';
+import { until } from '../harness/until.ts';
 import type { OpenPayment } from '../harness/shop.ts';
 import { openSite, type Site } from '../harness/site.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MODULE_NAMES } from '../../src/contracts/topology.ts';
 import type { Window } from '../../src/platform/process/window.ts';
 import { openSite } from '../harness/site.ts';
 
@@ -31,11 +32,18 @@ describe.concurrent('killed with SIGKILL', () => {
 
       const paying = site.shop.payAll(payments);
       expect(await dying.exited).toEqual({ code: null, signal: 'SIGKILL' });
-      await site.start();
+      const before = await site.committedEffects();
+      const restarted = await site.start();
       await paying;
-
       await site.assertWhole(payments);
-      expect(site.app.isRunning).toBe(true);
+
+      // The next process applied exactly what this one had not committed. The effects themselves would hide a repetition.
+      for (const module of MODULE_NAMES) {
+        expect(await site.metric(`paynotify_consumed_total{module="${module}",outcome="applied"}`), module).toBe(LOAD - before[module]);
+      }
+      // And it was delivered by the order of the steps: nothing had to be found missing and sent again.
+      expect(restarted.logged('gap.found')).toEqual([]);
+      expect(restarted.isRunning).toBe(true);
     } finally {
       await site.close();
     }

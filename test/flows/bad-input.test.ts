@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../harness/poll.ts';
+import { until } from '../harness/until.ts';
 import { openSite, type Site } from '../harness/site.ts';
 
 /** Every route of the running application, asked wrongly. `{names}` in paths and bodies stand for what is there. */

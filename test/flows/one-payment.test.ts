@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../harness/poll.ts';
+import { until } from '../harness/until.ts';
 import type { OpenPayment } from '../harness/shop.ts';
 import { openSite, type Site } from '../harness/site.ts';
 
@@ -57,7 +57,7 @@ describe('one payment', () => {
     const { userId, courseId, payNo } = payment;
     expect(await rightOf(userId, courseId)).toBe('702002');
 
-    expect(await site.shop.pay(payment)).toBe(200);
+    await site.shop.payUntilAcknowledged(payment);
     const trail = await untilComplete(payment);
     expect(trail.events).toMatchObject([
       { type: 'PaymentRequested', checkpoint: 'internal' },
@@ -92,7 +92,7 @@ describe('one payment', () => {
 
   test('of study materials pays the order, and learning records that it did nothing', async () => {
     const payment = await openMaterials();
-    expect(await site.shop.pay(payment)).toBe(200);
+    await site.shop.payUntilAcknowledged(payment);
     const trail = await untilComplete(payment);
     expect(trail.events[1]?.modules).toMatchObject({ learning: { state: 'ignored' }, orders: { state: 'applied' } });
     await site.assertWhole([payment]);
@@ -103,7 +103,7 @@ describe('one payment', () => {
     expect(await site.shop.pay({ ...payment, amount: '1' })).toBe(200);
     expect(await trailOf(payment)).toMatchObject({ state: 'attention', events: [{ type: 'PaymentRequested' }, { type: 'PaymentNotificationRejected' }] });
     expect(await orderOf(payment)).toMatchObject({ status: '600001', paidPayNo: null });
-    expect(await site.shop.pay(payment)).toBe(200);
+    await site.shop.payUntilAcknowledged(payment);
     await site.assertWhole([payment]);
   });
 });
@@ -141,7 +141,7 @@ describe('several payments of one user', () => {
 
     const second = await site.shop.openPayment({ userId });
     expect(second.outBusinessId).not.toBe(first.outBusinessId);
-    expect(await site.shop.pay(second)).toBe(200);
+    await site.shop.payUntilAcknowledged(second);
     await untilComplete(second);
     expect(await rightOf(userId, first.courseId)).toBe('702001');
     expect(await myCourses(userId)).toMatchObject([{ selectionId: second.outBusinessId }]);

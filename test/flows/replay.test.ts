@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../harness/poll.ts';
+import { until } from '../harness/until.ts';
 import type { OpenPayment } from '../harness/shop.ts';
 import { openSite, type Site } from '../harness/site.ts';
 

@@ -17,7 +17,7 @@ const app = await startApp({
   rabbitMqUrl,
   accounts: readProviderAccounts(JSON.stringify(accountsFile)),
   tokens: { service: new Map([['shop', hashToken(tokens.service)]]), admin: new Map([['tester', hashToken(tokens.admin)]]) },
-  log: createLogger(environment.LOG_LEVEL ?? 'silent'),
+  log: createLogger(environment.LOG_LEVEL ?? 'info'),
   reach(window) {
     if (death !== null && window === death.window && ++passages === death.after) process.kill(process.pid, 'SIGKILL');
   },

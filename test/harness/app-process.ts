@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { generateDemoAccounts, type SigningKey } from '../../src/modules/payments/index.ts';
 import type { Window } from '../../src/platform/process/window.ts';
 
@@ -29,6 +30,8 @@ export interface AppProcess {
   readonly ready: Promise<void>;
   readonly exited: Promise<AppEnd>;
   readonly isRunning: boolean;
+  /** What it has logged under this name of an event, oldest first. */
+  logged(event: string): readonly Readonly<Record<string, unknown>>[];
   /** Sends `signal` and waits for the end of the process. */
   kill(signal: NodeJS.Signals): Promise<AppEnd>;
   /** SIGSTOP: it holds its connections and does nothing. */
@@ -61,7 +64,7 @@ export async function createInstallation(servers: Pick<AppArguments, 'eventStore
     tokens,
     signingKeys,
     async start({ death = null, environment = {} } = {}) {
-      const child = fork(ENTRY, [JSON.stringify({ ...servers, accountsFile, tokens, environment, death } satisfies AppArguments)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const child = fork(ENTRY, [JSON.stringify({ ...servers, accountsFile, tokens, environment, death } satisfies AppArguments)], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
       children.add(child);
       return appOf(child);
     },
@@ -73,6 +76,8 @@ export async function createInstallation(servers: Pick<AppArguments, 'eventStore
 
 async function appOf(child: ChildProcess): Promise<AppProcess> {
   const exited = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
+  const log: Record<string, unknown>[] = [];
+  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => log.push(JSON.parse(line) as Record<string, unknown>));
   const ready = Promise.withResolvers<void>();
   const listening = Promise.withResolvers<string>();
   child.on('message', (message: { url?: string; ready?: boolean }) => {
@@ -94,6 +99,7 @@ async function appOf(child: ChildProcess): Promise<AppProcess> {
     get isRunning() {
       return isRunning(child);
     },
+    logged: (event) => log.filter((line) => line.event === event),
     kill: (signal) => endOf(child, signal),
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),

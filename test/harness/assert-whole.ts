@@ -3,7 +3,7 @@ import { MODULE_NAMES } from '../../src/contracts/topology.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
-import { until } from './poll.ts';
+import { until } from './until.ts';
 import { VALID_DAYS, type OpenPayment } from './shop.ts';
 
 /*

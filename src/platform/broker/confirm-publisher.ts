@@ -6,6 +6,7 @@ import { describeError } from './error-log.ts';
 import { PublishFailure, type ConfirmPublisher, type OutgoingMessage, type PublishFailureReason } from './publisher.ts';
 import { withinMs } from './time-limit.ts';
 import { startWatchdog } from './confirm-watchdog.ts';
+import { gatherWrites } from './gather-writes.ts';
 
 /*
  * Order, per message: write out → broker confirms → two turns of the event loop → proven.
@@ -71,6 +72,7 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
   let closing = false;
   let drained: (() => void) | null = null;
   let channelClosed: Promise<void> = Promise.resolve();
+  const gather = gatherWrites(channel);
   const watchdog = startWatchdog(confirmTimeoutMs, () => connection.state === 'connected', oldestWrittenAtMs, (ageMs) =>
     fail('confirm-timeout', `no confirm for ${ageMs} ms (limit ${confirmTimeoutMs} ms), ${inFlight.size} in flight`),
   );
@@ -137,6 +139,7 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
       return new Promise((resolve, reject) => {
         const entry = { resolve, reject, writtenAtMs: watchdog.nowMs };
         inFlight.add(entry);
+        gather();
         channel.basicPublish(toEnvelope(message), message.body).then(
           () => stage(entry),
           (error: unknown) => fail(isNack(error) ? 'nacked' : 'channel-lost', describeError(error), error),

@@ -1,4 +1,3 @@
-import type { Config } from '../../config.ts';
 import type { BrokerConnection } from '../broker/connect.ts';
 import { declareTopology } from '../broker/topology.ts';
 import type { Database } from '../database/database.ts';
@@ -9,7 +8,7 @@ import { passWindow, type ReachWindow } from '../process/window.ts';
 import type { Worker, WorkerHealth } from '../process/worker.ts';
 import type { ModuleHandler } from './module-handler.ts';
 import { refreshParkedGauge } from './park.ts';
-import { runSession, type Consuming, type SessionState } from './session.ts';
+import { runSession, type ConsumerSettings, type Consuming, type SessionState } from './session.ts';
 import { createStartedExecutions } from './started-executions.ts';
 
 /** Well below the half hour after which the broker closes a channel that holds an unacknowledged delivery. */
@@ -24,7 +23,7 @@ export interface ConsumerDependencies {
   /** The connection for consuming: one of its own, because a blocked connection holds back acknowledgements. */
   readonly connection: BrokerConnection;
   readonly db: Database;
-  readonly settings: Config['consumer'];
+  readonly settings: ConsumerSettings;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly reach?: ReachWindow;

@@ -1,5 +1,4 @@
 import { setImmediate as nextLoop } from 'node:timers/promises';
-import type { Config } from '../../config.ts';
 import type { BrokerConnection } from '../broker/connect.ts';
 import { backoffMs, pause } from '../process/backoff.ts';
 import { applyBatch, type Applying } from './apply-batch.ts';
@@ -18,9 +17,22 @@ import { subscribe, type Subscription } from './subscription.ts';
  * time: transactions of a module never overlap, so the order of arrival is the order of effects.
  */
 
+export interface ConsumerSettings {
+  /** Unacknowledged deliveries at a time. Twice `batchSizeMax` lets one half arrive while the other is in its transaction. */
+  readonly prefetch: number;
+  /** Messages in one transaction. */
+  readonly batchSizeMax: number;
+  /** Attempts before a message is parked. */
+  readonly attemptsMax: number;
+  /** Time between two attempts. */
+  readonly retryDelayMs: number;
+  /** Deliveries without an outcome after which a message that kills the process is parked unexecuted. */
+  readonly deliveryCountMax: number;
+}
+
 export interface Consuming extends Applying {
   readonly connection: BrokerConnection;
-  readonly settings: Config['consumer'];
+  readonly settings: ConsumerSettings;
   readonly starts: StartedExecutions;
   /** Monotonic clock in ms. */
   readonly nowMs: () => number;

@@ -1,0 +1,16 @@
+import { describe, expect, it } from 'vitest';
+import { missing } from './welcome.ts';
+
+describe('what a person is told while waiting', () => {
+  it('names the dependencies that are missing, with the reason', () => {
+    const dependencies = { eventStore: { status: 'ok' }, database: { status: 'ok' }, broker: { status: 'starting', reason: 'the broker is starting' } } as const;
+    const workers = { launch: { status: 'starting', reason: 'waiting for the broker' } } as const;
+    expect(missing({ dependencies, workers })).toBe('broker (the broker is starting)');
+  });
+
+  it('names the workers when every dependency is there', () => {
+    const dependencies = { eventStore: { status: 'ok' }, database: { status: 'ok' }, broker: { status: 'ok' } } as const;
+    const workers = { projector: { status: 'degraded', reason: 'topology: the queue is of another type' }, 'consumer orders': { status: 'ok' } } as const;
+    expect(missing({ dependencies, workers })).toBe('projector (topology: the queue is of another type)');
+  });
+});
