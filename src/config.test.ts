@@ -29,7 +29,7 @@ describe('with nothing set', () => {
       serviceTokens: null,
       providerAccountsFile: null,
       projector: { windowSize: 512, confirmTimeoutMs: 15_000 },
-      consumer: { prefetch: 512, batchSizeMax: 256, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 },
+      consumer: { prefetch: 1024, batchSizeMax: 512, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 },
       logLevel: 'info',
       shutdownTimeoutMs: 15_000,
     });

@@ -28,8 +28,11 @@ export interface Bench {
 }
 
 export const BACKLOG = 'backlog';
-/** Payments of webhooks: `alone` with the application's webhook path only, `whole` with everything behind it. */
-export const webhookPrefix = (kind: 'alone' | 'whole', round: number): string => `${kind}${round}`;
+/**
+ * Payments that wait for their success: `alone` and `single` (one by one) for the webhook path only, `whole` with
+ * everything behind it, `raw` for the client alone.
+ */
+export const webhookPrefix = (kind: 'alone' | 'single' | 'whole' | 'raw', round: number): string => `${kind}${round}`;
 const CLOSE_MS = 3_000;
 
 export async function prepare(counts: Counts, say: (text: string) => void): Promise<Bench & { close(): Promise<void> }> {
@@ -43,12 +46,15 @@ export async function prepare(counts: Counts, say: (text: string) => void): Prom
     await servers.stop();
   };
   try {
-    say(`preparing ${counts.backlog} payments, and ${counts.rounds} x 2 x ${counts.webhooks} to be paid by webhook`);
+    say(`preparing ${counts.backlog} payments, and ${counts.rounds} x ${3 * counts.webhooks} for webhooks`);
     const rounds = Array.from({ length: counts.rounds }, (_, round) => round);
-    const wholePrefixes = rounds.map((round) => webhookPrefix('whole', round));
-    const databases = await seedDatabases(servers.postgres.url, { [BACKLOG]: counts.backlog, ...Object.fromEntries(wholePrefixes.map((prefix) => [prefix, counts.webhooks])) });
+    const withOrders = Object.fromEntries(rounds.map((round) => [webhookPrefix('whole', round), counts.webhooks]));
+    const databases = await seedDatabases(servers.postgres.url, { [BACKLOG]: counts.backlog, ...withOrders });
     const backlogEnd = await appendBacklog(servers.backlogStore, BACKLOG, counts.backlog);
-    for (const prefix of [...wholePrefixes, ...rounds.map((round) => webhookPrefix('alone', round))]) await appendRequests(servers.webhookStore, prefix, counts.webhooks);
+    for (const round of rounds) {
+      for (const kind of ['alone', 'whole', 'raw'] as const) await appendRequests(servers.webhookStore, webhookPrefix(kind, round), counts.webhooks);
+      await appendRequests(servers.webhookStore, webhookPrefix('single', round), counts.naive);
+    }
     await broker.whenConnected(new AbortController().signal);
     await declareTopology(broker, Object.values(MODULE_QUEUES));
     const { accountsFile, signingKeys } = await generateDemoAccounts();

@@ -1,4 +1,4 @@
-import type { Bench } from './bench.ts';
+import { webhookPrefix, type Bench } from './bench.ts';
 import type { Measurement } from './measure/meter.ts';
 import { naiveApply, naiveDrain } from './naive/naive-apply.ts';
 import { naiveRepublish } from './naive/naive-republish.ts';
@@ -6,19 +6,18 @@ import { apply } from './ours/apply.ts';
 import { drain } from './ours/drain.ts';
 import { republish } from './ours/republish.ts';
 import { webhooksAlone, webhooksWhole } from './ours/webhooks.ts';
-import { appendAlone } from './raw/append-alone.ts';
+import { appendAlone, readAndAppendAlone } from './raw/append-alone.ts';
 import { catchUpAlone } from './raw/catch-up-alone.ts';
 import { consumeAlone } from './raw/consume-alone.ts';
 import { publishAlone } from './raw/publish-alone.ts';
 import { emptyQueues } from './raw/queues.ts';
 import { unnestAlone } from './raw/unnest-alone.ts';
-import { CONCURRENCY } from './setup/counts.ts';
 
 /** One measurement of everything, raw and ours and naive side by side, so that ratios are of the same minute. */
 export const STAGES = [
-  'append', 'catchUp', 'publish', 'consume', 'unnest',
+  'append', 'readAndAppend', 'catchUp', 'publish', 'consume', 'unnest',
   'webhooks', 'webhooksWhole', 'idle', 'republish', 'apply', 'drain',
-  'naiveAppend', 'naiveRepublish', 'naiveApply', 'naiveDrain',
+  'oneByOne', 'naiveRepublish', 'naiveApply', 'naiveDrain',
 ] as const;
 export type StageName = (typeof STAGES)[number];
 export type Round = Readonly<Record<StageName, Measurement>>;
@@ -28,17 +27,16 @@ export type Round = Readonly<Record<StageName, Measurement>>;
  * those of `naiveApply`. Raw, ours and naive of one thing stand next to each other.
  */
 export async function runRound(bench: Bench, number: number, say: (text: string) => void): Promise<Round> {
-  const { counts, broker } = bench;
   const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const startedAt = performance.now();
     const result = await work();
     say(`round ${number + 1}: ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
     return result;
   };
-  await emptyQueues(broker);
-  const append = await step('append', () => appendAlone(bench, `raw${number}`, counts.webhooks, CONCURRENCY));
+  await emptyQueues(bench.broker);
+  const append = await step('append', () => appendAlone(bench, `append${number}`));
+  const readAndAppend = await step('read and append', () => readAndAppendAlone(bench, webhookPrefix('raw', number)));
   const webhooks = await step('webhooks', () => webhooksAlone(bench, number));
-  const naiveAppend = await step('naive append', () => appendAlone(bench, `naive${number}`, counts.naive, 1));
   const whole = await step('webhooks, everything at work', () => webhooksWhole(bench, number));
   const publish = await step('publish', () => publishAlone(bench));
   const consume = await step('consume', () => consumeAlone(bench));
@@ -51,8 +49,8 @@ export async function runRound(bench: Bench, number: number, say: (text: string)
   const naiveApplied = await step('naive apply', () => naiveApply(bench));
   const naiveDrained = await step('naive drain', () => naiveDrain(bench));
   return {
-    append, catchUp, publish, consume, unnest,
-    webhooks, webhooksWhole: whole.loaded, idle: whole.idle, republish: republished, apply: applied, drain: drained,
-    naiveAppend, naiveRepublish: naiveRepublished, naiveApply: naiveApplied, naiveDrain: naiveDrained,
+    append, readAndAppend, catchUp, publish, consume, unnest,
+    webhooks: webhooks.concurrent, webhooksWhole: whole.loaded, idle: whole.idle, republish: republished, apply: applied, drain: drained,
+    oneByOne: webhooks.oneByOne, naiveRepublish: naiveRepublished, naiveApply: naiveApplied, naiveDrain: naiveDrained,
   };
 }

@@ -61,7 +61,7 @@ describe('a blocked connection', () => {
     await vi.waitUntil(() => connection.state === 'blocked', { timeout: 10_000 });
     const startedAtMs = performance.now();
     await connection.close(300);
-    expect(performance.now() - startedAtMs).toBeLessThan(1000);
+    expect(performance.now() - startedAtMs).toBeLessThan(4000);
     await expect.poll(() => publisher.failure?.reason).toBe('channel-lost');
   });
 });
@@ -134,7 +134,7 @@ describe('a connection', () => {
     const channel = await connection.acquire();
     const startedAtMs = performance.now();
     await connection.close(200);
-    expect(performance.now() - startedAtMs).toBeLessThan(1000);
+    expect(performance.now() - startedAtMs).toBeLessThan(4000);
     await expect.poll(() => channel.active).toBe(false);
   });
 });

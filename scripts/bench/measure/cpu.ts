@@ -39,6 +39,18 @@ export function totalUs(cpu: Cpu): number {
   return sum(Object.values(cpu) as number[]);
 }
 
+/** Processor time of the whole machine in µs, so that a reader sees how much of it others had, and how much nobody. */
+export interface Machine {
+  readonly busy: number;
+  readonly idle: number;
+}
+
+export function readMachine(): Machine {
+  const [, ...ticks] = (readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] ?? '').split(/\s+/).map(Number);
+  const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0, softInterrupts = 0] = ticks;
+  return { busy: (user + nice + system + interrupts + softInterrupts) * TICK_US, idle: (idle + waiting) * TICK_US };
+}
+
 function threadsOfThisProcess(): { name: string; us: number }[] {
   return readdirSync('/proc/self/task').flatMap((id) => {
     const stat = readStat(`/proc/self/task/${id}/stat`);

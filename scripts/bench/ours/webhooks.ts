@@ -21,14 +21,28 @@ import type { LoadOrder, LoadResult } from './webhook-load.ts';
 
 const LOAD = resolve(import.meta.dirname, 'webhook-load.ts');
 
-/** Webhook ingest alone: verify, read the stream, decide, append, answer. Nothing behind the event store is at work. */
-export function webhooksAlone(bench: Bench, round: number): Promise<Measurement> {
-  return bench.databases.withCopy(async (databaseUrl) => {
-    const app = await startApplication(bench, bench.servers.webhookStore, databaseUrl, 'without broker', () => undefined);
-    try {
-      const measurement = await sendWebhooks(bench, app.url, webhookPrefix('alone', round));
-      await verifyStored(bench, webhookPrefix('alone', round));
+export interface IngestMeasurement {
+  readonly concurrent: Measurement;
+  readonly oneByOne: Measurement;
+}
+
+/**
+ * Webhook ingest alone: verify, read the stream, decide, append, answer. Nothing behind the event store is at work. Many
+ * at once, and then each only when the one before is answered: what a handler would do that lets nobody else in.
+ */
+export function webhooksAlone(bench: Bench, round: number): Promise<IngestMeasurement> {
+  const { counts, databases, servers } = bench;
+  return databases.withCopy(async (databaseUrl) => {
+    const app = await startApplication(bench, servers.webhookStore, databaseUrl, 'without broker', () => undefined);
+    const send = async (prefix: string, count: number, concurrency: number): Promise<Measurement> => {
+      const measurement = await sendWebhooks(bench, app.url, prefix, count, concurrency);
+      await verifyStored(bench, prefix, count);
       return measurement;
+    };
+    try {
+      const concurrent = await send(webhookPrefix('alone', round), counts.webhooks, CONCURRENCY);
+      const oneByOne = await send(webhookPrefix('single', round), counts.naive, 1);
+      return { concurrent, oneByOne };
     } finally {
       await app.stop();
     }
@@ -58,7 +72,7 @@ export function webhooksWhole(bench: Bench, round: number): Promise<WholeMeasure
       const watching = meter.start();
       await pause(counts.idleMs);
       const idle = watching.stop(1);
-      const loaded = await sendWebhooks(bench, app.url, prefix);
+      const loaded = await sendWebhooks(bench, app.url, prefix, counts.webhooks, CONCURRENCY);
       await finish(committed.reached, 'the effects of the webhooks', () => `${confirmed.size} were published, ${committed.value} effects committed.`);
       await app.stop();
       await verifyEffects(databaseUrl, counts.webhooks);
@@ -70,19 +84,19 @@ export function webhooksWhole(bench: Bench, round: number): Promise<WholeMeasure
   });
 }
 
-async function sendWebhooks({ meter, counts, signingKey }: Bench, url: string, prefix: string): Promise<Measurement> {
+async function sendWebhooks({ meter, signingKey }: Bench, url: string, prefix: string, count: number, concurrency: number): Promise<Measurement> {
   const load = fork(LOAD, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const ended = once(load, 'exit').then(() => Promise.reject(new Error('the process that sends webhooks ended')));
   const nextMessage = async <T>(): Promise<T> => (await Promise.race([once(load, 'message'), ended]))[0] as T;
   ended.catch(() => undefined);
   try {
-    load.send({ url, prefix, count: counts.webhooks, concurrency: CONCURRENCY, key: signingKey } satisfies LoadOrder);
+    load.send({ url, prefix, count, concurrency, key: signingKey } satisfies LoadOrder);
     await nextMessage();
     const running = meter.start();
     load.send('go');
     const { accepted, ...notes } = await finish(nextMessage<LoadResult>(), 'sending webhooks');
-    const measurement = running.stop(counts.webhooks, notes);
-    if (accepted !== counts.webhooks) throw new WrongCountError(`${accepted} of ${counts.webhooks} webhooks were accepted`);
+    const measurement = running.stop(count, notes);
+    if (accepted !== count) throw new WrongCountError(`${accepted} of ${count} webhooks were accepted`);
     return measurement;
   } finally {
     load.kill();
@@ -90,14 +104,14 @@ async function sendWebhooks({ meter, counts, signingKey }: Bench, url: string, p
 }
 
 /** Every accepted webhook is in the store, once. */
-async function verifyStored({ servers, counts }: Bench, prefix: string): Promise<void> {
+async function verifyStored({ servers }: Bench, prefix: string, count: number): Promise<void> {
   const connection = openConnection(servers.webhookStore.connectionString);
   try {
     let stored = 0;
     for await (const { event } of connection.client.readAll({ fromPosition: START })) {
       if (event?.type === 'PaymentSucceeded' && event.streamId.startsWith(`payment-${prefix}-`)) stored++;
     }
-    if (stored !== counts.webhooks) throw new WrongCountError(`${stored} payments are stored instead of ${counts.webhooks}`);
+    if (stored !== count) throw new WrongCountError(`${stored} payments are stored instead of ${count}`);
   } finally {
     await connection.close();
   }

@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { sessionSettings } from '../../../src/platform/database/connection.ts';
+import { RANDOM_PAGE_COST } from '../../../src/platform/database/database.ts';
 import { BACKLOG, type Bench } from '../bench.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';
@@ -32,8 +34,10 @@ interface Batch {
 export function unnestAlone({ databases, meter, counts, config }: Bench): Promise<Measurement> {
   const batches = toBatches(counts.backlog, config.consumer.batchSizeMax);
   return databases.withCopy(async (url) => {
-    const orders = new pg.Client({ connectionString: url });
-    const learning = new pg.Client({ connectionString: url });
+    // The planner's settings are the application's, so that both get the same plans.
+    const { connection } = sessionSettings(url, { random_page_cost: String(RANDOM_PAGE_COST) });
+    const orders = new pg.Client(connection);
+    const learning = new pg.Client(connection);
     await Promise.all([orders.connect(), learning.connect()]);
     try {
       const running = meter.start();

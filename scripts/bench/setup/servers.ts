@@ -25,7 +25,7 @@ export async function startServers(): Promise<Servers> {
   // The broker first: its start takes longest.
   const started = await Promise.allSettled([startEmbeddedRabbitMq(options), startEmbeddedPostgres(options), startStore('backlog'), startStore('webhooks')]);
   const stop = async (): Promise<void> => {
-    await Promise.allSettled(started.map((server) => (server.status === 'fulfilled' ? server.value.stop() : undefined)));
+    await Promise.allSettled(started.map(async (server) => (server.status === 'fulfilled' ? server.value.stop() : undefined)));
     directory.release();
     rmSync(path, { recursive: true, force: true });
   };

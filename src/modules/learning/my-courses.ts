@@ -11,33 +11,38 @@ export interface UserCourse {
  * selections of its user and course. So payments may arrive in any order and any number of times: the same selections
  * give the same row.
  *
- * Order: selections written (by the caller) → my-courses row inserted or locked → row computed. The second step waits for
- * any other transaction at the same row; the third is a statement of its own, so that it sees what the other committed.
+ * Order: selections written (by the caller) → my-courses row inserted or locked → a row that was there before computed.
+ * The second step waits for any other transaction at the same row; the third is a statement of its own, so that it sees
+ * what the other committed. A row that is new needs no third step: whoever selects the same course meanwhile finds it,
+ * waits, and computes.
  */
 
 /** Rows are touched in the order of their key, so two transactions never wait for each other in a ring. */
 export async function refreshMyCourses(transaction: Transaction, keys: readonly UserCourse[]): Promise<void> {
-  const userIds = keys.map(({ userId }) => userId);
-  const courseIds = keys.map(({ courseId }) => courseId);
-  await insertOrLock(transaction, userIds, courseIds);
-  await compute(transaction, userIds, courseIds);
+  const existing = await insertOrLock(transaction, keys);
+  if (existing.length > 0) await compute(transaction, existing);
 }
 
-async function insertOrLock(transaction: Transaction, userIds: readonly string[], courseIds: readonly string[]): Promise<void> {
-  await transaction.$executeRaw`
-    INSERT INTO my_courses (user_id, course_id, selection_id, course_name, company_id, course_type, valid_from, valid_to)
-    SELECT k.user_id, k.course_id, n.selection_id, n.course_name, n.company_id, n.selection_type, n.valid_from, n.latest_end
-    FROM ${newestSelections(userIds, courseIds)}
-    ORDER BY k.user_id, k.course_id
-    ON CONFLICT (user_id, course_id) DO UPDATE SET updated_at = my_courses.updated_at`;
+/** @returns those whose row was there before, and is locked now. A row just inserted is known by its xmax of 0. */
+async function insertOrLock(transaction: Transaction, keys: readonly UserCourse[]): Promise<UserCourse[]> {
+  return transaction.$queryRaw<UserCourse[]>`
+    WITH written AS (
+      INSERT INTO my_courses (user_id, course_id, selection_id, course_name, company_id, course_type, valid_from, valid_to)
+      SELECT k.user_id, k.course_id, n.selection_id, n.course_name, n.company_id, n.selection_type, n.valid_from, n.latest_end
+      FROM ${newestSelections(keys)}
+      ORDER BY k.user_id, k.course_id
+      ON CONFLICT (user_id, course_id) DO UPDATE SET updated_at = my_courses.updated_at
+      RETURNING user_id, course_id, xmax <> 0 AS existed
+    )
+    SELECT user_id AS "userId", course_id AS "courseId" FROM written WHERE existed`;
 }
 
-async function compute(transaction: Transaction, userIds: readonly string[], courseIds: readonly string[]): Promise<void> {
+async function compute(transaction: Transaction, keys: readonly UserCourse[]): Promise<void> {
   await transaction.$executeRaw`
     UPDATE my_courses m
     SET selection_id = n.selection_id, course_name = n.course_name, company_id = n.company_id, course_type = n.selection_type,
         valid_from = n.valid_from, valid_to = n.latest_end, updated_at = now()
-    FROM ${newestSelections(userIds, courseIds)}
+    FROM ${newestSelections(keys)}
     WHERE m.user_id = k.user_id AND m.course_id = k.course_id
       AND (m.selection_id, m.course_name, m.company_id, m.course_type, m.valid_from, m.valid_to)
           IS DISTINCT FROM (n.selection_id, n.course_name, n.company_id, n.selection_type, n.valid_from, n.latest_end)`;
@@ -47,7 +52,9 @@ async function compute(transaction: Transaction, userIds: readonly string[], cou
  * The newest selected selection gives a row its content; none of the others may shorten it. Looked up per key (LATERAL):
  * as a plain join, the planner reads all selections as long as its statistics say that hardly any is selected.
  */
-function newestSelections(userIds: readonly string[], courseIds: readonly string[]): Prisma.Sql {
+function newestSelections(keys: readonly UserCourse[]): Prisma.Sql {
+  const userIds = keys.map(({ userId }) => userId);
+  const courseIds = keys.map(({ courseId }) => courseId);
   return Prisma.sql`
     (SELECT DISTINCT user_id, course_id FROM unnest(${userIds}::text[], ${courseIds}::text[]) AS t (user_id, course_id)) k
     CROSS JOIN LATERAL (

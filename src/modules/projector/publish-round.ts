@@ -1,7 +1,7 @@
 import { PAYMENT_STREAM_PREFIX } from '../../contracts/payment-events.ts';
 import type { ConfirmPublisher, OutgoingMessage } from '../../platform/broker/publisher.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
-import type { ReachWindow } from '../../platform/process/window.ts';
+import { passWindow, type ReachWindow } from '../../platform/process/window.ts';
 import { createConfirmedPrefix, type PrefixEntry } from './confirmed-prefix.ts';
 import type { Lease } from './lease.ts';
 import { payNoOf, toMessage } from './to-message.ts';
@@ -61,7 +61,8 @@ function createHandlers(ports: RoundPorts, publisher: ConfirmPublisher, from: bi
     const payNo = payNoOf(event);
     const entry = prefix.enter(event.position);
     publisher.send(message).then(() => onProven(entry, payNo), fail);
-    ports.reach('projector.published', payNo);
+    // What is sent in one turn of the event loop leaves together at its end, and only then is written out.
+    if (ports.reach !== passWindow) setImmediate(ports.reach, 'projector.published', payNo);
   }
 
   function onProven(entry: PrefixEntry, payNo: string): void {

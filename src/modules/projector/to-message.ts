@@ -53,8 +53,7 @@ export function toMessage(event: StoredEvent): OutgoingMessage | null {
     eventId: id,
     type,
     recordedAt,
-    // Undefined fields are left out by JSON.
-    payment: Object.fromEntries(PAYMENT_FIELDS.map((field) => [field, data[field]])),
+    payment: paymentOf(data),
   };
   return {
     exchange: PAYNOTIFY_EXCHANGE,
@@ -66,6 +65,13 @@ export function toMessage(event: StoredEvent): OutgoingMessage | null {
     headers: headersOf(event, recordedAt, metadata.traceparent),
     ...correlationOf(metadata.$correlationId),
   };
+}
+
+/** Undefined fields are left out by JSON. A loop, because it runs for every event and allocates nothing else. */
+function paymentOf(data: Fields): Fields {
+  const payment: Record<string, unknown> = {};
+  for (const field of PAYMENT_FIELDS) payment[field] = data[field];
+  return payment;
 }
 
 function isPublished(type: string): type is PublishedEventType {
