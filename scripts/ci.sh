@@ -58,7 +58,7 @@ kill -INT -- "-$start_pid" 2> /dev/null
 wait "$start_pid"
 check node scripts/nothing-running.mjs
 
-check npm run bench
+check npm run bench -- --quick
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -8,7 +8,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { prepare } from './bench.ts';
+import { prepare } from './setup/bench.ts';
 import { reportOf, resultsOf } from './report.ts';
 import { runRound, type Round } from './rounds.ts';
 import { countsOf } from './setup/counts.ts';

@@ -1,4 +1,4 @@
-import { webhookPrefix, type Bench } from './bench.ts';
+import { webhookPrefix, type Bench } from './setup/bench.ts';
 import type { Measurement } from './measure/meter.ts';
 import { naiveApply, naiveDrain } from './naive/naive-apply.ts';
 import { naiveRepublish } from './naive/naive-republish.ts';

@@ -177,7 +177,8 @@ describe('a confirm publisher', () => {
   it('knows that its channel is lost although nothing is in flight', async () => {
     await publisher.send(message('0'));
     proxy.cut();
-    await expect.poll(() => publisher.failure?.reason).toBe('channel-lost');
+    expect(await publisher.broken).toMatchObject({ reason: 'channel-lost' });
+    expect(publisher.failure).toBe(await publisher.broken);
     await expect(publisher.room()).rejects.toMatchObject({ reason: 'channel-lost' });
   });
 

@@ -22,7 +22,7 @@ export interface Whole {
 }
 
 /** Also on a machine that has other things to do, with a broker starting and a lease running out. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const COMPLAINTS_SHOWN_MAX = 8;
 
 /** Resolves when everything is there. @throws with what is missing when it is not by the time limit. */

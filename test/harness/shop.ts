@@ -51,8 +51,8 @@ const CALL_TIMEOUT_MS = 15_000;
 const WEBHOOK_TIMEOUT_MS = 5_000;
 const RETRY_MS = 100;
 const ATTEMPTS_MAX = 5;
-/** With the servers of a test starting on a loaded machine, a minute may go by. */
-const ACKNOWLEDGED_WITHIN_MS = 120_000;
+/** With the servers of a test starting on a loaded machine, minutes may go by. */
+const ACKNOWLEDGED_WITHIN_MS = 240_000;
 const CONCURRENCY = 16;
 export const VALID_DAYS = 365;
 

@@ -79,8 +79,10 @@ export function openPublisher(world: World): ConfirmPublisher {
   let left = sends;
   let failure: PublishFailure | null = null;
   const inFlight = new Map<string, { resolve(): void; reject(error: Error): void }>();
+  const broken = Promise.withResolvers<PublishFailure>();
   const breakWith = (error: PublishFailure): void => {
     failure ??= error;
+    broken.resolve(failure);
     for (const { reject } of inFlight.values()) reject(failure);
     inFlight.clear();
   };
@@ -91,6 +93,7 @@ export function openPublisher(world: World): ConfirmPublisher {
     get failure() {
       return failure;
     },
+    broken: broken.promise,
     async room() {
       while (failure === null && inFlight.size >= WINDOW_SIZE) await new Promise(setImmediate);
       if (failure !== null) throw failure;

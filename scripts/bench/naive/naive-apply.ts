@@ -1,7 +1,7 @@
 import type { PaymentMessage } from '../../../src/contracts/payment-messages.ts';
 import { MODULE_QUEUES, type ModuleName } from '../../../src/contracts/topology.ts';
 import { connectDatabase, type Database, type Transaction } from '../../../src/platform/database/database.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 import { createCounter } from '../measure/counter.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';

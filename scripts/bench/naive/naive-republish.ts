@@ -4,7 +4,7 @@ import { PAYNOTIFY_EXCHANGE } from '../../../src/contracts/topology.ts';
 import { toMessage } from '../../../src/modules/projector/index.ts';
 import { openConnection } from '../../../src/platform/event-store/connection.ts';
 import { toStoredEvent } from '../../../src/platform/event-store/stored-event.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';
 import { expectDepth } from '../raw/queues.ts';

@@ -2,7 +2,7 @@ import { startApp, type App } from '../../../src/app.ts';
 import type { EventStoreWorker } from '../../../src/event-store-server/worker-host.ts';
 import { hashToken } from '../../../src/platform/http/token-check.ts';
 import type { ReachWindow } from '../../../src/platform/process/window.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 
 const TOKENS = { service: new Map([['shop', hashToken('bench')]]), admin: new Map([['bench', hashToken('bench')]]) };
 

@@ -1,5 +1,5 @@
 import { MODULE_NAMES } from '../../../src/contracts/topology.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 import { createCounter } from '../measure/counter.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement, Running } from '../measure/meter.ts';

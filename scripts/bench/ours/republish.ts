@@ -3,7 +3,7 @@ import { connectBroker } from '../../../src/platform/broker/connect.ts';
 import { connectDatabase } from '../../../src/platform/database/database.ts';
 import { connectEventStore } from '../../../src/platform/event-store/connect.ts';
 import { createMetrics } from '../../../src/platform/observe/metrics.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 import { createCounter } from '../measure/counter.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement, Running } from '../measure/meter.ts';

@@ -8,7 +8,7 @@ import { PROJECTOR_NAME } from '../../../src/modules/projector/index.ts';
 import { connectEventStore } from '../../../src/platform/event-store/connect.ts';
 import { openConnection } from '../../../src/platform/event-store/connection.ts';
 import { pause } from '../../../src/platform/process/backoff.ts';
-import { webhookPrefix, type Bench } from '../bench.ts';
+import { webhookPrefix, type Bench } from '../setup/bench.ts';
 import { createCounter } from '../measure/counter.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';

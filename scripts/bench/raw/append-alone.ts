@@ -1,7 +1,7 @@
 import { NO_STREAM, type EventStoreDBClient } from '@eventstore/db-client';
 import { paymentStream } from '../../../src/contracts/payment-events.ts';
 import { openConnection } from '../../../src/platform/event-store/connection.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 import { inParallel } from '../measure/counter.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';

@@ -1,7 +1,7 @@
 import { START, streamNameFilter } from '@eventstore/db-client';
 import { PAYMENT_STREAM_PREFIX } from '../../../src/contracts/payment-events.ts';
 import { openConnection } from '../../../src/platform/event-store/connection.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 import { createCounter } from '../measure/counter.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';

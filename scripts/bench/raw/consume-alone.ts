@@ -1,4 +1,4 @@
-import type { Bench } from '../bench.ts';
+import type { Bench } from '../setup/bench.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';
 import { expectDepth, QUEUES } from './queues.ts';

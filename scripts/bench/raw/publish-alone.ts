@@ -1,7 +1,7 @@
 import type { Envelope } from 'rabbitmq-client';
 import { toMessage } from '../../../src/modules/projector/index.ts';
 import { PAYNOTIFY_EXCHANGE } from '../../../src/contracts/topology.ts';
-import { BACKLOG, type Bench } from '../bench.ts';
+import { BACKLOG, type Bench } from '../setup/bench.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';
 import { succeededEvent } from '../setup/payments.ts';

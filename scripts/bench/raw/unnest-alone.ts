@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { sessionSettings } from '../../../src/platform/database/connection.ts';
 import { RANDOM_PAGE_COST } from '../../../src/platform/database/database.ts';
-import { BACKLOG, type Bench } from '../bench.ts';
+import { BACKLOG, type Bench } from '../setup/bench.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';
 import { payNoOf, succeededEvent, tradeNoOf } from '../setup/payments.ts';

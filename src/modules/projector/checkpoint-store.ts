@@ -1,5 +1,5 @@
 import type { Database } from '../../platform/database/database.ts';
-import { withinMs } from '../../platform/broker/time-limit.ts';
+import { withinMs } from '../../platform/process/time-limit.ts';
 
 /*
  * One row says how far publishing is proven and who may publish. Each new owner raises the epoch, and every write of an

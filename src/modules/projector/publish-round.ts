@@ -41,11 +41,13 @@ export async function publishRound(ports: RoundPorts, from: bigint, lease: Lease
   progress.opened(publisher);
   const over = new AbortController();
   const untilOver = AbortSignal.any([signal, over.signal]);
-  const broken = Promise.withResolvers<never>();
-  const handlers = createHandlers(ports, publisher, from, lease, progress, broken.reject);
+  const failed = Promise.withResolvers<never>();
+  const handlers = createHandlers(ports, publisher, from, lease, progress, failed.reject);
+  // A channel may be lost while nothing is in flight that could fail.
+  void publisher.broken.then(failed.reject);
   const following = ports.follow(from, [PAYMENT_STREAM_PREFIX], handlers, untilOver);
   try {
-    await Promise.race([following, broken.promise, ports.keepBindings(untilOver)]);
+    await Promise.race([following, failed.promise, ports.keepBindings(untilOver)]);
   } finally {
     over.abort();
     // Before waiting for the subscription: its handler may be waiting for room, which only a closed publisher denies.

@@ -4,7 +4,7 @@ import type { Logger } from '../observe/logger.ts';
 import type { BrokerConnection } from './connect.ts';
 import { describeError } from './error-log.ts';
 import { PublishFailure, type ConfirmPublisher, type OutgoingMessage, type PublishFailureReason } from './publisher.ts';
-import { withinMs } from './time-limit.ts';
+import { withinMs } from '../process/time-limit.ts';
 import { startWatchdog } from './confirm-watchdog.ts';
 import { gatherWrites } from './gather-writes.ts';
 
@@ -69,6 +69,7 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
   let waiters: Waiter[] = [];
   let staged: InFlight[] = [];
   let failure: PublishFailure | null = null;
+  const broken = Promise.withResolvers<PublishFailure>();
   let closing = false;
   let drained: (() => void) | null = null;
   let channelClosed: Promise<void> = Promise.resolve();
@@ -92,6 +93,7 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
     inFlight.clear();
     waiters = [];
     drained?.();
+    broken.resolve(failure);
     channelClosed = channel.close();
   }
 
@@ -127,6 +129,7 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
     get failure() {
       return failure;
     },
+    broken: broken.promise,
     room() {
       if (failure !== null || closing) return Promise.reject(failure ?? new PublishFailure('closed', CLOSING));
       if (inFlight.size < windowSize) return ROOM;

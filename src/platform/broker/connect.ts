@@ -2,7 +2,7 @@ import { Connection, type Channel } from 'rabbitmq-client';
 import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import { createErrorLog, describeError } from './error-log.ts';
-import { withinMs } from './time-limit.ts';
+import { withinMs } from '../process/time-limit.ts';
 
 /** Delays of the client's own reconnecting: a payment waits behind it, and an attempt costs nothing. */
 const RETRY_LOW_MS = 100;

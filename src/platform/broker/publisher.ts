@@ -41,6 +41,8 @@ export interface ConfirmPublisher {
   readonly inFlight: number;
   /** Null while usable. */
   readonly failure: PublishFailure | null;
+  /** Resolves with the failure when there is one, also while nothing is in flight; `close` counts as one. */
+  readonly broken: Promise<PublishFailure>;
   /** Waits (bounded) for confirms in flight, then closes the channel. Never throws. */
   close(drainMs: number): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { deadQueueOf, PAYNOTIFY_DEAD_LETTER_EXCHANGE, PAYNOTIFY_EXCHANGE, QUEUE_
 import { pause } from '../process/backoff.ts';
 import type { BrokerConnection } from './connect.ts';
 import { describeError } from './error-log.ts';
-import { withinMs } from './time-limit.ts';
+import { withinMs } from '../process/time-limit.ts';
 
 /*
  * Order: exchanges → dead queue → dead binding → module queue → module binding → only then a publish.

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AsyncMessage, Channel } from 'rabbitmq-client';
 import type { BrokerConnection } from '../broker/connect.ts';
-import { withinMs } from '../broker/time-limit.ts';
+import { withinMs } from '../process/time-limit.ts';
 import { createUnacknowledged } from './unacknowledged.ts';
 
 /** A blocked connection or a queue without a leader gives no answer at all. */

@@ -6,7 +6,7 @@
  * | window                | certain                          | not yet                          |
  * | --------------------- | -------------------------------- | -------------------------------- |
  * | `payment.appended`    | the event is in the store        | provider not answered, unpublished |
- * | `projector.published` | the message was written out      | not confirmed by the broker      |
+ * | `projector.published` | the message was handed to the socket | not confirmed by the broker  |
  * | `projector.confirmed` | the broker holds the message     | checkpoint not moved             |
  * | `consumer.executing`  | the transaction has begun        | nothing committed                |
  * | `consumer.committed`  | effect and ledger are committed  | message not acknowledged         |

@@ -1,15 +1,15 @@
 import { pino } from 'pino';
-import { readConfig, type Config } from '../../src/config.ts';
-import { MODULE_QUEUES } from '../../src/contracts/topology.ts';
-import { generateDemoAccounts, readProviderAccounts, type ProviderAccounts, type SigningKey } from '../../src/modules/payments/index.ts';
-import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
-import { declareTopology } from '../../src/platform/broker/topology.ts';
-import type { Logger } from '../../src/platform/observe/logger.ts';
-import { createMeter, type Meter } from './measure/meter.ts';
-import { appendBacklog, appendRequests } from './setup/backlog.ts';
-import type { Counts } from './setup/counts.ts';
-import { seedDatabases, type Databases } from './setup/databases.ts';
-import { startServers, type Servers } from './setup/servers.ts';
+import { readConfig, type Config } from '../../../src/config.ts';
+import { MODULE_QUEUES } from '../../../src/contracts/topology.ts';
+import { generateDemoAccounts, readProviderAccounts, type ProviderAccounts, type SigningKey } from '../../../src/modules/payments/index.ts';
+import { connectBroker, type BrokerConnection } from '../../../src/platform/broker/connect.ts';
+import { declareTopology } from '../../../src/platform/broker/topology.ts';
+import type { Logger } from '../../../src/platform/observe/logger.ts';
+import { createMeter, type Meter } from '../measure/meter.ts';
+import { appendBacklog, appendRequests } from './backlog.ts';
+import type { Counts } from './counts.ts';
+import { seedDatabases, type Databases } from './databases.ts';
+import { startServers, type Servers } from './servers.ts';
 
 /** What every stage needs. */
 export interface Bench {
