@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 RESULTS=.data/test-results.json
 START_LOG=.data/ci-start.log
+EVENT_STORE_LOG=.data/ci-event-store.log
 READY_SECONDS_MAX=180 # first start of a machine, by the README's own promise
 passed=0
 failed=0
@@ -37,8 +38,8 @@ else
   count "npm test" 1
 fi
 
-check npm run types
-check npm run lint
+# The tests that need a server have just run; the rest of the check is types, lint and the unit tests.
+check npm run check -- --project unit
 
 # The README's two commands, as a newcomer types them: start, then the demo beside it, then Ctrl-C.
 mkdir -p .data
@@ -57,6 +58,18 @@ check npm run demo
 kill -INT -- "-$start_pid" 2> /dev/null
 wait "$start_pid"
 check node scripts/nothing-running.mjs
+
+echo "== npm run event-store -- --port 2113 --memory"
+npm run --silent event-store -- --port 2113 --memory > "$EVENT_STORE_LOG" 2>&1 < /dev/null &
+event_store_pid=$!
+for _ in $(seq 100); do
+  if grep -q '^LISTENING 2113$' "$EVENT_STORE_LOG"; then break; fi
+  sleep 0.1
+done
+grep '^LISTENING 2113$' "$EVENT_STORE_LOG"
+count "npm run event-store -- --port 2113 --memory" $?
+kill "$event_store_pid"
+wait "$event_store_pid"
 
 check npm run bench -- --quick
 

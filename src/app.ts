@@ -5,7 +5,7 @@ import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
 import { adminRoutes, createReconciler, createReplayRunner } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
 import { ordersHandler, ordersRoutes } from './modules/orders/index.ts';
-import { createReceiveNotification, createRequestPayment, paymentRoutes, webhookRoutes, type ProviderAccounts } from './modules/payments/index.ts';
+import { createReceiveNotification, createRecentPayments, createRequestPayment, paymentRoutes, webhookRoutes, type ProviderAccounts } from './modules/payments/index.ts';
 import { createProjector, readProjectorCheckpoint, toMessage, type Projector } from './modules/projector/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
@@ -131,9 +131,10 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
   const { accounts, log } = input;
   const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
   const now = (): Date => new Date();
+  const recent = createRecentPayments();
 
   await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
-  await server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now }), log }));
+  await server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now, recent }), log }));
   await server.register(async (shop) => {
     shop.addHook('onRequest', callers.requireToken('service'));
     await shop.register(learningRoutes({ db, now }));
@@ -142,7 +143,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
         db,
         now,
         findSelectionPrice: (selectionId) => findSelectionPrice(db, selectionId),
-        requestPayment: createRequestPayment({ store, now }),
+        requestPayment: createRequestPayment({ store, now, recent }),
         isKnownAccount: (provider, account) => accounts.find(provider, account) !== null,
       }),
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { documents } from './tidy/documents.ts';
+import { commandsRunByCi, documents } from './tidy/documents.ts';
 import { readIgnoreFile } from './tidy/ignore-file.ts';
 import { declaredPackages, environmentReaders, importDirection, importExtensions, importRings } from './tidy/imports.ts';
 import { fileNames } from './tidy/names.ts';
@@ -145,6 +145,14 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
     rule: registryHosts,
     bad: [['.npmrc:1 names a package registry', { '.npmrc': `registry=${address('registry.example.org')}` }], ['a.sh:1', { 'a.sh': `curl ${address('npm-mirror:8080')}/x` }]],
     good: { 'README.md': 'https://example.org/registry and esdb://host' },
+  },
+  'a command that a document tells of is run by CI': {
+    rule: commandsRunByCi,
+    bad: [
+      ['README.md tells of "npm run demo"', { 'README.md': 'Try `npm run demo`.', 'scripts/ci.sh': 'npm test' }],
+      ['docs/ARCHITECTURE.md tells of "npm test"', { 'docs/ARCHITECTURE.md': '```sh\nnpm test\n```', 'scripts/ci.sh': 'npm start' }],
+    ],
+    good: { 'README.md': '```sh\nnpm start\n```\n`npm run bench` and npm itself', 'scripts/ci.sh': 'npm start\ncheck npm run bench -- --quick' },
   },
   'a document has one title and no broken link': {
     rule: documents,

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { paymentStream, type PaymentRequested } from '../../src/contracts/payment-events.ts';
 import {
   createReceiveNotification,
+  createRecentPayments,
   createRequestPayment,
   generateDemoAccounts,
   paymentRoutes,
@@ -57,9 +58,10 @@ export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
   const store = connectEventStore(storeUrl, silentLogger);
   const reach: ReachWindow = (window, subject) => void reached.push(`${window} ${subject}`);
   const now = (): Date => new Date();
+  const recent = createRecentPayments();
   const accounts = readProviderAccounts(JSON.stringify(demoAccounts.accountsFile));
   const server = buildServer({ log, metrics, version: '0.0.0' });
-  server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now }), log }));
+  server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now, recent }), log }));
   server.register(paymentRoutes({ store }));
   await server.listen({ port: 0, host: '127.0.0.1' });
   onTestFinished(async () => {
@@ -67,7 +69,7 @@ export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
     await store.dispose();
   });
   const origin = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`;
-  const requestPayment = createRequestPayment({ store, now });
+  const requestPayment = createRequestPayment({ store, now, recent });
   return {
     origin, store, metrics, requestPayment, lines, reached,
     keys: { standard: keyOf('standard'), alipay: keyOf('alipay') },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { unmatchedStream } from '../../src/contracts/payment-events.ts';
 import { startEventStoreServer, type EventStoreServer } from '../../src/event-store-server/server.ts';
 import { signAlipay } from '../../src/modules/payments/providers/sign-alipay.ts';
@@ -38,6 +38,18 @@ describe.each(['standard', 'alipay'] as const)('a webhook of %s', (provider) => 
       },
       metadata: { $correlationId: payNo, $causationId: `n-${payNo}`, traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/) },
     });
+  });
+
+  it('needs no read of the store when the payment was requested here, and one where it was not', async () => {
+    const rig = await startPayments(url);
+    const payNo = await rig.open(provider);
+    const here = vi.spyOn(rig.store, 'readStream');
+    expect(await rig.send(successOf(rig.keys[provider], payNo))).toEqual(accepted('stored'));
+    expect(here).not.toHaveBeenCalled();
+    const elsewhere = await startPayments(url);
+    const there = vi.spyOn(elsewhere.store, 'readStream');
+    expect(await elsewhere.send(successOf(rig.keys[provider], payNo))).toEqual(accepted('duplicate'));
+    expect(there).toHaveBeenCalledTimes(1);
   });
 
   it('is acknowledged again when it is sent again, and stored once', async () => {

@@ -17,6 +17,18 @@ export const documents: Rule = (tree) =>
       ];
     });
 
+/** A command for a reader: in backticks, or a line of a shell block. Words in brackets stand for something else. */
+const COMMAND = /(?:`|^)(npm (?:start|test|run [a-z][^`\n[<]*?))(?:`|$)/gm;
+const CI_SCRIPT = 'scripts/ci.sh';
+
+/** A command that nobody runs stops working unnoticed. */
+export const commandsRunByCi: Rule = (tree) =>
+  [...tree]
+    .filter(([path]) => path === 'README.md' || path === 'docs/ARCHITECTURE.md')
+    .flatMap(([path, text]) => [...text.matchAll(COMMAND)].map((match) => ({ path, command: match[1] as string })))
+    .filter(({ command }) => !(tree.get(CI_SCRIPT) ?? '').includes(command))
+    .map(({ path, command }) => `${path} tells of "${command}", which ${CI_SCRIPT} does not run`);
+
 function withoutCode(text: string): string {
   return text.replace(/^(```|~~~)[\s\S]*?^\1/gm, '').replace(/`[^`\n]*`/g, (code) => code.replace(/[[\]()#]/g, ' '));
 }

@@ -9,7 +9,7 @@ import type { Notification, SuccessNotification } from './providers/notification
 import { readPayment, toNewEvent, type Cause, type PaymentHistory } from './payment-stream.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
 import type { ReceiveOutcome, RefusalReason, WebhookRequest } from './providers/provider.ts';
-import { createRecentPayments } from './recent-payments.ts';
+import type { RecentPayments } from './recent-payments.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { keepUnmatched } from './unmatched.ts';
 
@@ -21,6 +21,8 @@ export interface ReceiveDeps {
   readonly log: Logger;
   readonly reach: ReachWindow;
   readonly now: () => Date;
+  /** Shared with whoever requests payments, so that a payment's first notification needs no read. */
+  readonly recent: RecentPayments;
 }
 
 export interface ReceiveRequest extends WebhookRequest {
@@ -45,7 +47,6 @@ const DECISIONS_MAX = 8;
  */
 export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotification {
   const { accounts, metrics, log, now } = deps;
-  const recent = createRecentPayments();
   const refusals = createRefusalLog(log);
 
   function refuse(request: ReceiveRequest, reason: RefusalReason): ReceiveOutcome {
@@ -71,7 +72,7 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
       log.error({ event: 'webhook.malformed', ...line, field: reading.field });
     } else {
       const { notification } = reading;
-      outcome = await store(deps, recent, notification, { causationId: notification.notificationId, traceId: request.traceId });
+      outcome = await store(deps, notification, { causationId: notification.notificationId, traceId: request.traceId });
       logReceived(log, { ...line, outcome, ...idsOf(notification), durationMs: Math.round(performance.now() - startedAt) });
       if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: request.provider, type: notification.providerType });
     }
@@ -81,23 +82,22 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
   };
 }
 
-type Recent = ReturnType<typeof createRecentPayments>;
-
 /** Expected failures of the store become `unavailable`; anything else is a bug and is thrown. */
-async function store(deps: ReceiveDeps, recent: Recent, notification: Notification, cause: Cause): Promise<ReceiveOutcome> {
+async function store(deps: ReceiveDeps, notification: Notification, cause: Cause): Promise<ReceiveOutcome> {
   if (notification.kind === 'not-handled') return 'not-handled';
   try {
-    return await decideAndAppend(deps, recent, notification, cause);
+    return await decideAndAppend(deps, notification, cause);
   } catch (error) {
-    recent.drop(notification.payNo);
+    deps.recent.drop(notification.payNo);
     if (!(error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError)) throw error;
     deps.log.warn({ event: 'webhook.unavailable', payNo: notification.payNo, traceId: cause.traceId, reason: error.message });
     return 'unavailable';
   }
 }
 
-async function decideAndAppend(deps: ReceiveDeps, recent: Recent, notification: SuccessNotification, cause: Cause): Promise<ReceiveOutcome> {
+async function decideAndAppend(deps: ReceiveDeps, notification: SuccessNotification, cause: Cause): Promise<ReceiveOutcome> {
   const { payNo } = notification;
+  const { recent } = deps;
   const endsAt = performance.now() + RECEIVE_DEADLINE_MS;
   const timeLeftMs = (): number => Math.max(1, endsAt - performance.now());
   for (let decisions = 0; decisions < DECISIONS_MAX; decisions++) {
@@ -111,7 +111,7 @@ async function decideAndAppend(deps: ReceiveDeps, recent: Recent, notification: 
       recent.keep(payNo, history);
       return decision.kind;
     }
-    if (await appendDecided(deps, recent, history, decision.event, cause, timeLeftMs())) {
+    if (await appendDecided(deps, history, decision.event, cause, timeLeftMs())) {
       return decision.event.type === 'PaymentNotificationRejected' ? 'rejected' : 'stored';
     }
     recent.drop(payNo);
@@ -120,14 +120,14 @@ async function decideAndAppend(deps: ReceiveDeps, recent: Recent, notification: 
 }
 
 /** @returns false when somebody else appended first. */
-async function appendDecided(deps: ReceiveDeps, recent: Recent, history: PaymentHistory, event: PaymentEvent, cause: Cause, deadlineMs: number): Promise<boolean> {
+async function appendDecided(deps: ReceiveDeps, history: PaymentHistory, event: PaymentEvent, cause: Cause, deadlineMs: number): Promise<boolean> {
   const { payNo } = event.data;
   const startedAt = performance.now();
   const result = await deps.store.append(paymentStream(payNo), [toNewEvent(event, cause)], history.revision, deadlineMs);
   deps.metrics.appendSeconds.observe((performance.now() - startedAt) / 1000);
   if (result.outcome === 'conflict') return false;
   deps.reach('payment.appended', payNo);
-  recent.keep(payNo, { events: [...history.events, event], revision: result.revision });
+  deps.recent.keep(payNo, { events: [...history.events, event], revision: result.revision });
   return true;
 }
 

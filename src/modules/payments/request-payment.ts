@@ -3,10 +3,12 @@ import { paymentStream, type PaymentRequested } from '../../contracts/payment-ev
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import { PAY_NO_PATTERN } from './providers/notification.ts';
 import { toNewEvent } from './payment-stream.ts';
+import type { RecentPayments } from './recent-payments.ts';
 
 export interface RequestPaymentDeps {
   readonly store: Pick<EventStore, 'append'>;
   readonly now: () => Date;
+  readonly recent: RecentPayments;
 }
 
 export type RequestPayment = (facts: Omit<PaymentRequested, 'requestedAt'>, traceId?: string) => Promise<RequestPaymentResult>;
@@ -24,13 +26,16 @@ const PAY_NO = new RegExp(PAY_NO_PATTERN);
  * that only the very same request counts as a repetition.
  * @throws DependencyUnavailableError, AppendOutcomeUnknownError; calling again is safe after both.
  */
-export function createRequestPayment({ store, now }: RequestPaymentDeps): RequestPayment {
+export function createRequestPayment({ store, now, recent }: RequestPaymentDeps): RequestPayment {
   return async (facts, traceId) => {
     assertFacts(facts);
     const event = { type: 'PaymentRequested' as const, data: { ...facts, requestedAt: now().toISOString() } };
     const cause = { causationId: facts.orderId, ...(traceId === undefined ? {} : { traceId }) };
     const result = await store.append(paymentStream(facts.payNo), [toNewEvent(event, cause)], 'no-stream');
-    return { outcome: result.outcome === 'appended' ? 'requested' : 'conflict' };
+    if (result.outcome === 'conflict') return { outcome: 'conflict' };
+    // A repeated request may find that more has happened since; then an append at this revision is a conflict, and the stream is read.
+    recent.keep(facts.payNo, { events: [event], revision: result.revision });
+    return { outcome: 'requested' };
   };
 }
 
