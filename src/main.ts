@@ -1,4 +1,4 @@
-import { readConfig } from './config.ts';
+import { describeConfig, readConfig } from './config.ts';
 import { PaynotifyError } from './contracts/errors.ts';
 import { createLogger } from './platform/observe/logger.ts';
 import { start } from './start.ts';
@@ -10,6 +10,7 @@ const EXIT_BY_FORCE = 130;
 try {
   const config = readConfig(process.env);
   const log = createLogger(config.logLevel);
+  log.info({ event: 'config.read', settings: describeConfig(process.env) });
   const started = await start(config, log);
   const stopping = new AbortController();
   const stop = (signal: NodeJS.Signals): void => {

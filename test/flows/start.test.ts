@@ -87,11 +87,19 @@ function processesIn(folder: string): string[] {
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${folder}/`);
+        return `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`);
       } catch {
         return false;
       }
     });
+}
+
+function commandOf(pid: string): string {
+  return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+}
+
+async function isReady(url: string): Promise<boolean> {
+  return (await fetch(`${url}/health/ready`)).ok;
 }
 
 async function untilNothingRunsIn(folder: string): Promise<void> {
@@ -147,6 +155,27 @@ describe('npm start with nothing configured', () => {
     await second.exited;
     await untilNothingRunsIn(data);
   }, 2 * START_LIMIT_MS);
+});
+
+describe('an embedded server that dies while the application runs', () => {
+  it('is started again at the same address, and what was waiting goes on', async () => {
+    const data = freshPath();
+    const environment = { PAYNOTIFY_DATA: data, PORT: await freePort() };
+    const run = npm(['start'], environment);
+    const [, url] = (await run.until(/paynotify is ready: (\S+)/)) as unknown as [string, string];
+    for (const [folder, program] of [['postgres', 'postgres'], ['rabbitmq', 'beam.smp']] as const) {
+      const [pid] = processesIn(join(data, folder)).filter((candidate) => commandOf(candidate) === program);
+      expect(pid, `${program} runs in ${folder}`).toBeDefined();
+      process.kill(Number(pid), 'SIGKILL');
+      // Not ready any more, and then ready again, without anybody's help.
+      await expect.poll(() => isReady(url), { timeout: 30_000, interval: 50 }).toBe(false);
+      await expect.poll(() => isReady(url), { timeout: START_LIMIT_MS, interval: 200 }).toBe(true);
+      const demo = npm(['run', 'demo'], environment);
+      expect(await demo.exited, demo.output()).toBe(0);
+    }
+    await run.end('SIGINT');
+    await untilNothingRunsIn(data);
+  }, 3 * START_LIMIT_MS);
 });
 
 describe('npm start with servers configured', () => {
