@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Config } from './config.ts';
+import { ConfigError } from './contracts/errors.ts';
 import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
 import { adminRoutes, createReconciler, createReplayRunner } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
@@ -9,6 +10,7 @@ import { createReceiveNotification, createRecentPayments, createRequestPayment, 
 import { createProjector, readProjectorCheckpoint, toMessage, type Projector } from './modules/projector/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
+import { describeError } from './platform/broker/error-log.ts';
 import { declareTopology } from './platform/broker/topology.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
@@ -27,6 +29,7 @@ import { createMetrics, type Metrics } from './platform/observe/metrics.ts';
 import { backoffMs, pause } from './platform/process/backoff.ts';
 import { createSteps } from './platform/process/steps.ts';
 import { createSupervisor, type Supervisor } from './platform/process/supervisor.ts';
+import { withinMs } from './platform/process/time-limit.ts';
 import { passWindow, type ReachWindow } from './platform/process/window.ts';
 import type { WorkerHealth } from './platform/process/worker.ts';
 
@@ -46,6 +49,11 @@ export interface AppInput {
   readonly log: Logger;
   /** Health of the embedded servers, where there are any. */
   readonly servicesHealth?: () => Readonly<Record<string, WorkerHealth>>;
+  /**
+   * Owner of the projector lease. The same after a restart, it takes its own lease back at once instead of waiting for
+   * its end; no two living processes may share it. Random by default.
+   */
+  readonly instanceId?: string;
   /** For fault tests; see window.ts. */
   readonly reach?: ReachWindow;
 }
@@ -78,10 +86,11 @@ export async function startApp(input: AppInput): Promise<App> {
   const steps = createSteps(log);
   const stopping = new AbortController();
   const brokers = createBrokers();
+  let looking: Promise<Health['dependencies']> | null = null;
 
   const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
-  const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => client.$disconnect());
-  const parts: Parts = { input, metrics, store, db, brokers, reach: input.reach ?? passWindow, instanceId: randomUUID(), checkDependencies, workers };
+  const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
+  const parts: Parts = { input, metrics, store, db, brokers, reach: input.reach ?? passWindow, instanceId: input.instanceId ?? randomUUID(), checkDependencies, workers };
 
   const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
   await registerRoutes(server, parts);
@@ -89,12 +98,18 @@ export async function startApp(input: AppInput): Promise<App> {
   const launched = launch(parts, supervisor, stopping.signal);
   await steps.run('workers', async () => undefined, async () => {
     stopping.abort();
-    await launched;
+    // A migration that waits for a lock, or for a database that is frozen, must not keep the process from ending.
+    await withinMs(config.shutdownTimeoutMs, launched).catch(() => log.warn({ event: 'launch.not-stopped', waitingFor: launched.health().reason }));
     if ((await supervisor.stopAll(config.shutdownTimeoutMs)) === 'timed-out') log.warn({ event: 'shutdown.timed-out', timeoutMs: config.shutdownTimeoutMs });
     await brokers.close();
   });
 
-  async function checkDependencies(): Promise<Health['dependencies']> {
+  /** Whoever asks meanwhile shares one look: anybody may ask for the health, and each look costs a query and a read. */
+  function checkDependencies(): Promise<Health['dependencies']> {
+    return (looking ??= look().finally(() => void (looking = null)));
+  }
+
+  async function look(): Promise<Health['dependencies']> {
     const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
     return {
       eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
@@ -160,11 +175,26 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
   );
 }
 
+/** @throws ConfigError when the address cannot be had; it says which setting to change. */
 async function listen(server: Server, config: Config): Promise<string> {
-  await server.listen({ host: config.http.host, port: config.http.port });
+  await server.listen({ host: config.http.host, port: config.http.port }).catch((error: unknown) => {
+    throw cannotListen(error, config.http);
+  });
   const { port } = server.server.address() as AddressInfo;
   const host = config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host;
   return `http://${host}:${port}`;
+}
+
+const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken by another program. Stop that one, or choose another port, e.g. PORT=8081',
+  EACCES: 'may only be used by root. Choose a port above 1023, e.g. PORT=8080',
+  EADDRNOTAVAIL: 'is not an address of this machine. Choose another with HOST, e.g. HOST=127.0.0.1',
+  ENOTFOUND: 'is not a name that can be resolved here. Choose an address with HOST, e.g. HOST=127.0.0.1',
+};
+
+function cannotListen(error: unknown, { host, port }: Config['http']): unknown {
+  const problem = LISTEN_PROBLEMS[(error as NodeJS.ErrnoException).code ?? ''];
+  return problem === undefined ? error : new ConfigError(`${host}:${port} ${problem}.`, { cause: error });
 }
 
 type Launch = Promise<void> & { health(): WorkerHealth };
@@ -185,7 +215,12 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
     waitingFor = null;
   }
 
-  return Object.assign(run(), { health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}` }) });
+  const running = run().catch((error: unknown) => {
+    // The message alone: an error of a client may carry the URL it was given.
+    waitingFor = `what could not be started: ${describeError(error)}`;
+    parts.input.log.error({ event: 'launch.failed', error: describeError(error) });
+  });
+  return Object.assign(running, { health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}` }) });
 }
 
 async function migrateUntilDone({ input }: Parts, report: (reason: string) => void, signal: AbortSignal): Promise<void> {
@@ -225,7 +260,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
       return openConfirmPublisher(publishing, { windowSize: SIDE_WINDOW_SIZE, confirmTimeoutMs: config.projector.confirmTimeoutMs, log });
     },
   };
-  supervisor.start(createReplayRunner({ ...side, reach, owner: instanceId }));
+  supervisor.start(createReplayRunner({ ...side, reach, owner: randomUUID() }));
   const graceMs = Math.max(RECONCILE_GRACE_MIN_MS, 2 * config.consumer.attemptsMax * config.consumer.retryDelayMs);
   supervisor.start(createReconciler({ ...side, graceMs, now: () => new Date(), readCheckpoint: () => checkpointOf(db), isActive: () => isLeading(projector) }));
 }

@@ -97,6 +97,25 @@ describe('a problem', () => {
     expect(complaint({ [variable]: 'hunter2:pass@word' })).not.toMatch(/hunter2|pass@word/);
   });
 
+  it.each([
+    ['EVENTSTORE_URL', 'esdb://admin:hunter2@secret@es:2113'],
+    ['EVENTSTORE_URL', 'esdb://admin:50%hunter2@es:2113'],
+    ['DATABASE_URL', 'postgresql://u:hunter2@db:port/x'],
+    ['DATABASE_URL', 'postgresql://u:hunter2#@db/x'],
+    ['RABBITMQ_URL', 'amqp://u:50%hunter2@mq'],
+    ['RABBITMQ_URL', 'amqp://u:hunter2@mq:port'],
+  ])('of %s is a URL that its client could only refuse with the password in the message: %s', (variable, value) => {
+    expect(complaint({ [variable]: value })).toMatch(new RegExp(`^${variable} must be a URL whose parts can be told apart.*; its value is \\(not shown\\)`));
+  });
+
+  it.each([
+    ['EVENTSTORE_URL', 'esdb://admin:hunter%40@es1:2113,es2:2113,es3:2113?tls=false'],
+    ['DATABASE_URL', 'postgresql://u:p%40ss@db:5432/x?sslmode=require'],
+    ['RABBITMQ_URL', 'amqps://u:p%25@mq:5671/%2Fvhost'],
+  ])('of %s is not seen in an escaped password, several hosts or options: %s', (variable, value) => {
+    expect(() => readConfig({ [variable]: value })).not.toThrow();
+  });
+
   it('is told together with all others, one line each', () => {
     const lines = complaint({ PORT: 'x', LOG_LEVEL: 'y', DATABASE_URL: 'z', PAYNOTIFY_PREFETCH: '0' }).split('\n');
     expect(lines.map((line) => line.split(' ')[0])).toEqual(['PORT', 'DATABASE_URL', 'PAYNOTIFY_PREFETCH', 'LOG_LEVEL']);

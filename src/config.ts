@@ -52,8 +52,24 @@ const url = (...schemes: readonly string[]) => (text: string): string => {
   if (scheme === undefined || !schemes.includes(scheme)) {
     throw new Error(`must be a URL that begins with ${schemes.map((name) => `${name}://`).join(' or ')}`);
   }
+  if (!isWellFormed(text)) throw new Error('must be a URL whose parts can be told apart: in a user name or password, write %40 for @, %25 for % and so on');
   return text;
 };
+
+/**
+ * What does not pass here would be refused only by whoever connects, with an error that quotes the whole text, password
+ * included. An esdb URL may name several hosts, which no URL parser knows, so of it only the user's part is looked at.
+ */
+function isWellFormed(text: string): boolean {
+  if (/^postgres/.test(text)) return URL.canParse(text);
+  const authority = /^[^/]+:\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
+  try {
+    decodeURIComponent(authority);
+  } catch {
+    return false;
+  }
+  return text.startsWith('amqp') ? URL.canParse(text) : authority.split('@').length <= 2;
+}
 
 const oneOf = (...words: readonly string[]) => (text: string): string => {
   if (!words.includes(text)) throw new Error(`must be one of ${words.join(', ')}`);

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { startApp, type App } from './app.ts';
 import type { Config } from './config.ts';
@@ -21,6 +23,7 @@ export interface Started {
 /** Keys with which the demo and `npm run demo` sign like the provider; beside the accounts file in the data directory. */
 export const SIGNING_KEYS_FILE = 'provider-signing-keys.json';
 const ACCOUNTS_FILE = 'provider-accounts.json';
+const INSTANCE_FILE = 'instance-id';
 const OWNER_ONLY = 0o600;
 
 /**
@@ -34,13 +37,26 @@ export async function start(config: Config, log: Logger): Promise<Started> {
     const tokens = await loadOrCreateTokens(directory.path, config);
     const accounts = await loadAccounts(config, directory.path);
     const services = await steps.run('services', () => startServices(config, directory, log), (started) => started.stop());
-    const input = { ...services, config, accounts, tokens: tokens.hashes, log, servicesHealth: () => services.health() };
+    const instanceId = await loadInstanceId(directory.path);
+    const input = { ...services, instanceId, config, accounts, tokens: tokens.hashes, log, servicesHealth: () => services.health() };
     const app = await steps.run('application', () => startApp(input), (started) => started.stop());
     return { app, shownTokens: tokens.shown, stop: () => steps.stop() };
   } catch (error) {
     await steps.stop();
     throw error;
   }
+}
+
+/**
+ * The lock of the data directory makes sure that one process at a time has this id. The host's name is part of it,
+ * because a copied disk brings the file along.
+ */
+async function loadInstanceId(directory: string): Promise<string> {
+  const path = join(directory, INSTANCE_FILE);
+  const stored = await readFile(path, 'utf8').catch(() => '');
+  const id = stored.trim() === '' ? randomUUID() : stored.trim();
+  if (id !== stored.trim()) await writePrivately(path, id);
+  return `${hostname()}/${id}`;
 }
 
 async function loadAccounts(config: Config, directory: string): Promise<ProviderAccounts> {

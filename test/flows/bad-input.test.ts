@@ -114,6 +114,8 @@ const OPERATORS: readonly Row[] = [
   ['parked messages of an unknown module', 'operator', 'GET /admin/parked?module=billing', null, 400, 'validation-failed'],
   ['an unknown parked message', 'operator', 'POST /admin/parked/999999/redrive', null, 404, 'parked-unknown'],
   ['a parked message that is no number', 'operator', 'POST /admin/parked/first/redrive', null, 400, 'validation-failed'],
+  ['a parked message beyond all numbers', 'operator', 'POST /admin/parked/9999999999999999999/redrive', null, 400, 'validation-failed'],
+  ['a page of parked messages beyond all numbers', 'operator', 'GET /admin/parked?before=9999999999999999999', null, 400, 'validation-failed'],
 ];
 
 /** Webhooks have no token; the first rows are not signed, the others are and their text is at fault. */

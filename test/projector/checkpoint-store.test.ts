@@ -46,9 +46,13 @@ describe('checkpoint store', () => {
     expect(answers).toContainEqual({ outcome: 'held', owner });
   });
 
-  it('does not even give it to the same name twice, which two processes may share', async () => {
-    await acquire('a');
-    expect(await store.acquire('a')).toEqual({ outcome: 'held', owner: 'a' });
+  it('is taken back at once by its own owner after a crash, and fences what that owner was before', async () => {
+    const before = await acquire('a');
+    const after = await acquire('a');
+    expect(after).toBeGreaterThan(before);
+    expect(await store.move(before, 100n)).toBe('fenced');
+    expect(await store.renew(before)).toBe('fenced');
+    expect(await store.acquire('b')).toEqual({ outcome: 'held', owner: 'a' });
   });
 
   it('lets the next owner in when the lease is over, and fences the old one', async () => {

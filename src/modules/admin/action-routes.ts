@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import type { Database } from '../../platform/database/database.ts';
-import { DecimalString, problemResponses } from '../../platform/http/schemas.ts';
+import { problemResponses, RowNumber } from '../../platform/http/schemas.ts';
 import { TAGS } from './admin-schemas.ts';
 
 const LIMIT_MAX = 500;
 
 const ActionSchema = Type.Object({
-  id: DecimalString,
+  id: RowNumber,
   at: Type.String({ format: 'date-time' }),
   actor: Type.String(),
   action: Type.String(),
@@ -23,7 +23,7 @@ export function actionRoutes(db: Database): FastifyPluginAsyncTypebox {
         ...TAGS,
         summary: 'What operators did, newest first',
         querystring: Type.Object({
-          before: Type.Optional(DecimalString),
+          before: Type.Optional(RowNumber),
           limit: Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: 100 }),
         }),
         response: { 200: Type.Object({ actions: Type.Array(ActionSchema) }), ...problemResponses },

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { RequestError } from '../../contracts/errors.ts';
 import type { ParkedMessage } from '../../generated/prisma/client.ts';
 import { listParked, redriveParked, type RedriveDependencies, type RedriveOutcome, type RowOutcome } from '../../platform/consumer/parked.ts';
-import { DecimalString, Id, problemResponses } from '../../platform/http/schemas.ts';
+import { Id, problemResponses, RowNumber } from '../../platform/http/schemas.ts';
 import { ADMIN_TIMEOUT_MS, ModuleSchema, TAGS, TimeSchema } from './admin-schemas.ts';
 import { recordAction } from './record-action.ts';
 
@@ -14,7 +14,7 @@ const BODY_SHOWN_MAX = 4_096;
 const Nullable = <T extends ReturnType<typeof Type.String>>(schema: T) => Type.Union([schema, Type.Null()]);
 
 const ParkedSchema = Type.Object({
-  id: DecimalString,
+  id: RowNumber,
   module: Type.String(),
   queue: Type.String(),
   eventId: Nullable(Type.String()),
@@ -32,9 +32,9 @@ const ParkedSchema = Type.Object({
 
 const outcomeFields = { outcome: Type.String({ description: 'applied | already-applied | ignored | still-failing' }), code: Type.Optional(Type.String()), cause: Type.Optional(Type.String()) };
 const RedriveSchema = Type.Object({
-  id: DecimalString,
+  id: RowNumber,
   ...outcomeFields,
-  followers: Type.Array(Type.Object({ id: DecimalString, ...outcomeFields }), { description: 'Later messages of the same payment that had waited behind it' }),
+  followers: Type.Array(Type.Object({ id: RowNumber, ...outcomeFields }), { description: 'Later messages of the same payment that had waited behind it' }),
 });
 
 export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypebox {
@@ -47,7 +47,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
           module: Type.Optional(ModuleSchema),
           state: Type.Union([Type.Literal('parked'), Type.Literal('redriven')], { default: 'parked' }),
           payNo: Type.Optional(Id),
-          before: Type.Optional(DecimalString),
+          before: Type.Optional(RowNumber),
           limit: Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: 100 }),
         }),
         response: { 200: Type.Object({ parked: Type.Array(ParkedSchema) }), ...problemResponses },
@@ -59,7 +59,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
 
     app.post('/parked/:id/redrive', {
       handlerTimeout: ADMIN_TIMEOUT_MS,
-      schema: { ...TAGS, summary: 'Execute a parked message again and say what became of it', params: Type.Object({ id: DecimalString }), response: { 200: RedriveSchema, ...problemResponses } },
+      schema: { ...TAGS, summary: 'Execute a parked message again and say what became of it', params: Type.Object({ id: RowNumber }), response: { 200: RedriveSchema, ...problemResponses } },
     }, async ({ params: { id }, actor }) => {
       const redrive = async () => refuseUnexecuted(await redriveParked(deps, BigInt(id)), id);
       const outcome = await recordAction(deps.db, { actor, action: 'parked.redrive', target: id, detail: {} }, redrive, (value) => value.outcome);

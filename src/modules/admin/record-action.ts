@@ -20,15 +20,17 @@ export interface Action {
 export async function recordAction<T>(db: Database, action: Action, work: () => Promise<T>, resultOf: (value: T) => string): Promise<T> {
   const { id } = await db.adminAction.create({ data: { ...action, detail: action.detail, result: 'started' }, select: { id: true } });
   const conclude = (result: string) => db.adminAction.update({ where: { id }, data: { result } });
+  let value: T;
   try {
-    const value = await work();
-    await conclude(resultOf(value));
-    return value;
+    value = await work();
   } catch (error) {
     // The caller is to see the error of the action, not of the record; the row then stays at "started".
     await conclude(`failed: ${wordFor(error)}`).catch(() => undefined);
     throw error;
   }
+  // What was done is done: a record that cannot be concluded must not make it look failed, to the caller or in the table.
+  await conclude(resultOf(value)).catch(() => undefined);
+  return value;
 }
 
 function wordFor(error: unknown): string {

@@ -59,6 +59,8 @@ export async function runReplay(replay: Replay, deps: RunReplayDeps, signal: Abo
 }
 
 async function publishAll(replay: Replay, deps: RunReplayDeps, publishing: ProvenPublishing, signal: AbortSignal): Promise<Ending> {
+  // Its former runner died before it saw the cancel: nothing more may be sent.
+  if (replay.state === 'cancelling') return 'cancelled';
   let at = replay.nextPosition;
   let readFrom = await readingStart(replay, deps.db);
   const chunkSize = Math.min(CHUNK_SIZE_MAX, Math.max(1, Math.ceil(replay.ratePerSecond / CHUNKS_PER_SECOND)));

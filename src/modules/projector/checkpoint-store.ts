@@ -27,7 +27,10 @@ export type Acquisition = { readonly outcome: 'acquired'; readonly grant: Grant 
 /** Every method rejects when the database is away or does not answer in time; nothing is known about the write then. */
 export interface CheckpointStore {
   readonly leaseTtlMs: number;
-  /** Takes the lease if it is free or over. */
+  /**
+   * Takes the lease if it is free, over, or our own from before a crash: `owner` must be such that no two living
+   * processes share it. If two do all the same, they take the lease from each other in turn, and the epoch still fences.
+   */
   acquire(owner: string): Promise<Acquisition>;
   renew(epoch: bigint): Promise<'renewed' | 'fenced'>;
   /** Stores the checkpoint (never backwards) and renews the lease. 'fenced': another owner has it, nothing was written. */
@@ -52,7 +55,7 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
         UPDATE checkpoints
            SET owner = ${owner}, epoch = GREATEST(epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
                lease_until = now() + ${leaseTtlMs} * interval '1 millisecond', updated_at = now()
-         WHERE name = ${name} AND (lease_until IS NULL OR lease_until < now())
+         WHERE name = ${name} AND (lease_until IS NULL OR lease_until < now() OR owner = ${owner})
         RETURNING epoch, commit_position AS position`);
       if (grant !== undefined) return { outcome: 'acquired', grant };
       const [held] = await bounded(database.$queryRaw<{ owner: string | null }[]>`SELECT owner FROM checkpoints WHERE name = ${name}`);

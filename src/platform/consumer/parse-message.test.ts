@@ -40,6 +40,7 @@ describe('a message of ours', () => {
     ['with a field this version does not know', body((m) => (m['tenant'] = 'x'))],
     ['for study materials', body((m) => (m['businessKey2'] = '60202'))],
     ['of a refund', body((m) => Object.assign(m, { type: 'PaymentRefunded', messageType: 'payrefund_notify', payment: { ...m['payment'], refundId: 'R1', refundAmount: '5' } }))],
+    ['with the longest text that fits', body((m) => (m['payment'].userId = `${'\u4e2d'.repeat(341)}x`))],
     ['at the largest position', body((m) => (m['id'] = '9223372036854775807'))],
   ])('is understood %s', (_case, value) => {
     expect(parseMessage(value, EVENT_ID)).toMatchObject({ message: { eventId: EVENT_ID, payment: { payNo: 'P1' } } });
@@ -72,6 +73,7 @@ describe('a message that is not ours', () => {
     ['text that cannot be stored', body((m) => (m['payment'].userId = 'a\0b')), 'payment.userId must be well-formed'],
     ['half a surrogate pair', body((m) => (m['payment'].userId = '\ud800')), 'payment.userId must be well-formed'],
     ['endless text', body((m) => (m['payment'].payNo = 'x'.repeat(1025))), 'payment.payNo must be at most'],
+    ['text too long for an index in bytes, though not in characters', body((m) => (m['payment'].payNo = '\u4e2d'.repeat(342))), 'payment.payNo must be at most'],
   ])('is refused with its reason: %s', (_case, value, reason) => {
     expect(parseMessage(value, EVENT_ID)).toEqual({ unparseable: expect.stringContaining(reason) });
   });

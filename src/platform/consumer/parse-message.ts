@@ -4,8 +4,11 @@ import { MESSAGE_TYPES, type PaymentMessage, type PublishedEventType } from '../
 /** Either a message the modules can rely on, or why it is none, in words for an operator. */
 export type ParsedMessage = { readonly message: PaymentMessage } | { readonly unparseable: string };
 
-/** The widest text any field may hold; far above what providers send, far below what would hurt an index. */
-const TEXT_LENGTH_MAX = 1024;
+/**
+ * The longest text any field may hold, in UTF-8: far above what providers send, and below the 2,704 bytes that an entry of
+ * a PostgreSQL index can hold. A message whose payNo does not fit there could not even be parked and would stop its module.
+ */
+const TEXT_BYTES_MAX = 1024;
 /** PostgreSQL's bigint: a larger position could not be stored in the ledger. */
 const POSITION_MAX = 2n ** 63n - 1n;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -102,7 +105,8 @@ function firstProblem(value: Record<string, unknown>, fields: Fields, prefix: st
 /** NUL and lone surrogates cannot be stored in PostgreSQL: they would make the effect fail for ever. */
 function text(value: unknown): string | null {
   if (typeof value !== 'string') return 'must be text';
-  if (value.length > TEXT_LENGTH_MAX) return `must be at most ${TEXT_LENGTH_MAX} characters`;
+  // A character is three bytes at most, so that a short text need not be measured.
+  if (value.length * 3 > TEXT_BYTES_MAX && Buffer.byteLength(value) > TEXT_BYTES_MAX) return `must be at most ${TEXT_BYTES_MAX} bytes`;
   return value.includes('\0') || !value.isWellFormed() ? 'must be well-formed text' : null;
 }
 

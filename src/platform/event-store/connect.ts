@@ -1,3 +1,5 @@
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { ConfigError } from '../../contracts/errors.ts';
 import { append } from './append.ts';
 import { openConnection } from './connection.ts';
 import { createConnectionSlot } from './connection-slot.ts';
@@ -12,8 +14,12 @@ export const READ_DEADLINE_MS = 3_000;
 /** A page may be large, and whoever reads pages is not being waited for by a provider. */
 export const READ_ALL_DEADLINE_MS = 10_000;
 
-/** Opens nothing yet: the first call connects, and a store that is away at the start is an error of that call only. */
+/**
+ * Opens nothing yet: the first call connects, and a store that is away at the start is an error of that call only.
+ * @throws ConfigError when the client cannot read the connection string.
+ */
 export function connectEventStore(connectionString: string, log: Logger): EventStore {
+  assertReadable(connectionString);
   const slot = createConnectionSlot(() => {
     log.debug({ event: 'event-store.connecting' });
     return openConnection(connectionString);
@@ -40,4 +46,16 @@ export function connectEventStore(connectionString: string, log: Logger): EventS
     dispose: () => slot.close(),
   };
   return store;
+}
+
+/** The client's own error quotes the whole string, password included, so it must not become a log line or a cause. */
+function assertReadable(connectionString: string): void {
+  try {
+    // Connects to nothing before its first call.
+    EventStoreDBClient.connectionString(connectionString);
+  } catch (error) {
+    const isQuoting = !(error instanceof Error) || error.message.includes(connectionString) || 'connectionString' in error;
+    const reason = isQuoting ? 'an unknown option, or a part that is not in its place' : error.message;
+    throw new ConfigError(`EVENTSTORE_URL cannot be read (${reason}); its value is (not shown). Example: EVENTSTORE_URL=esdb://eventstore:2113?tls=false`);
+  }
 }

@@ -6,6 +6,9 @@ import { PROBLEM_MEDIA_TYPE } from './problem.ts';
 /** A log position or amount: bigint in code, decimal text on the wire, because JSON numbers lose digits past 2^53. */
 export const DecimalString = Type.String({ pattern: '^(0|[1-9]\\d{0,18})$', description: 'Whole number as decimal text' });
 
+/** Number of a database row: at most 18 digits always fit into PostgreSQL's bigint, which answers a larger one with an error. */
+export const RowNumber = Type.String({ pattern: '^(0|[1-9]\\d{0,17})$', description: 'Row number as decimal text' });
+
 /** Ids end up in stream names and log lines: letters, digits, dot, underscore, hyphen. */
 export const Id = Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' });
 

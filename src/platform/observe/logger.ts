@@ -11,6 +11,8 @@ const REDACTED = [
   'req.headers["webhook-signature"]',
   'req.headers["stripe-signature"]',
   'req.headers["wechatpay-signature"]',
+  // Node quotes the text that is no URL in its error; ours hold passwords.
+  'err.input',
   '*.password',
   '*.secret',
   '*.token',
