@@ -8,6 +8,8 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { measureEventStore } from './event-store/measure-event-store.ts';
+import { storeReportOf } from './event-store/store-report.ts';
 import { prepare } from './setup/bench.ts';
 import { reportOf, resultsOf } from './report.ts';
 import { runRound, type Round } from './rounds.ts';
@@ -20,12 +22,14 @@ const say = (text: string): void => console.error(`[${(elapsedMs() / 1000).toFix
 
 async function main(): Promise<void> {
   const counts = countsOf(process.argv.slice(2));
+  const eventStore = await measureEventStore(counts.store, say);
+  const beganAt = elapsedMs();
   const bench = await prepare(counts, say);
   const stop = (): void => void bench.close().finally(() => process.exit(1));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   const rounds: Round[] = [];
   try {
-    for (let number = 0; number < counts.rounds && (number === 0 || elapsedMs() < counts.roundsBeginWithinMs); number++) {
+    for (let number = 0; number < counts.rounds && (number === 0 || elapsedMs() - beganAt < counts.roundsBeginWithinMs); number++) {
       rounds.push(await runRound(bench, number, say));
     }
   } finally {
@@ -33,8 +37,8 @@ async function main(): Promise<void> {
   }
   if (rounds.length < counts.rounds) say(`the machine is slow: ${rounds.length} of ${counts.rounds} rounds`);
   await mkdir(resolve(OUTPUT, '..'), { recursive: true });
-  await writeFile(OUTPUT, `${JSON.stringify({ counts, results: resultsOf(rounds), rounds }, null, 2)}\n`);
-  console.log(`\n${reportOf(rounds)}\n\n${counts.backlog} payments, ${rounds.length} rounds, ${(elapsedMs() / 1000).toFixed(0)} s in all; stored = effected in every round.`);
+  await writeFile(OUTPUT, `${JSON.stringify({ counts, results: resultsOf(rounds), rounds, eventStore }, null, 2)}\n`);
+  console.log(`\n${storeReportOf(eventStore)}\n\n${reportOf(rounds)}\n\n${counts.backlog} payments, ${rounds.length} rounds, ${(elapsedMs() / 1000).toFixed(0)} s in all; stored = effected in every round.`);
 }
 
 main().catch((error: unknown) => {

@@ -14,12 +14,11 @@ export interface Cpu {
 
 /** Linux counts in ticks of 10 ms; measurements last seconds. */
 const TICK_US = 10_000;
-const EVENT_STORE_THREAD = 'event-store';
+export const EVENT_STORE_THREAD = 'event-store';
 
 export function readCpu(pids: { readonly broker: number; readonly postgres: number }): Cpu {
   const { user, system } = process.threadCpuUsage();
-  const threads = threadsOfThisProcess();
-  const eventStore = sum(threads.filter(({ name }) => name === EVENT_STORE_THREAD).map(({ us }) => us));
+  const eventStore = readThreadUs(EVENT_STORE_THREAD);
   const whole = process.cpuUsage();
   const processes = readProcesses();
   return {
@@ -29,6 +28,11 @@ export function readCpu(pids: { readonly broker: number; readonly postgres: numb
     broker: treeUs(processes, pids.broker),
     postgres: treeUs(processes, pids.postgres),
   };
+}
+
+/** Processor time so far of the threads of this process that have this name. */
+export function readThreadUs(threadName: string): number {
+  return sum(threadsOfThisProcess().filter(({ name }) => name === threadName).map(({ us }) => us));
 }
 
 export function cpuBetween(from: Cpu, to: Cpu): Cpu {

@@ -41,7 +41,7 @@ export async function startServers(): Promise<Servers> {
 function removeFormerRuns(): void {
   if (!existsSync(DATA_ROOT)) return;
   for (const name of readdirSync(DATA_ROOT)) {
-    const pid = /^bench-(\d+)$/.exec(name)?.[1];
+    const pid = /^bench-(?:store-)?(\d+)$/.exec(name)?.[1];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(DATA_ROOT, name), { recursive: true, force: true });
   }
 }

@@ -2,7 +2,7 @@ import type { EventStore } from '../store/event-store.ts';
 import type { LogEntry, PageLimit } from '../store/event-log.ts';
 import type { ReadEvent } from '../wire/read-responses.ts';
 
-/** One page is read, sent and forgotten before the next one is read: what a slow reader costs in memory. */
+/** A slow reader costs two pages of memory: one on its way, and the next one ready. */
 export const PAGE: PageLimit = { entriesMax: 256, bytesMax: 256 * 1024 };
 
 const LINK_EVENT_TYPE = '$>';

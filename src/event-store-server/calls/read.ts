@@ -29,10 +29,12 @@ async function runRead(store: EventStore, call: GrpcCall, request: ReadRequest, 
     if (page.kind === 'not_found') call.send(streamNotFoundFrame(request.streamName ?? ''));
     if (page.kind === 'not_found') break;
     left -= page.entries.length;
-    if (page.entries.length > 0) call.send(eventFrames(toReadEvents(store, page.entries, request.resolveLinks), request.structuredUuids));
+    const frames = page.entries.length === 0 ? null : eventFrames(toReadEvents(store, page.entries, request.resolveLinks), request.structuredUuids);
+    // Only now, so that a page is ready when the one before it has been taken.
+    await call.writable();
+    if (frames !== null) call.send(frames);
     if (page.next === null) break;
     await nextTurn();
-    await call.writable();
   }
   call.finish(OK_STATUS);
 }

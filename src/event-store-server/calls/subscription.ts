@@ -10,7 +10,7 @@ import type { SubscriptionSource } from './subscription-source.ts';
 
 /**
  * Order of a subscription: confirmation, history, caught up, live events. Events are read from the store in
- * both phases, so a slow consumer costs one page of memory, loses nothing and sees each event exactly once.
+ * both phases, so a slow consumer costs two pages of memory, loses nothing and sees each event exactly once.
  * A live consumer that holds us up until a full page waits has fallen behind; it is told, and again when it caught up.
  */
 export async function runSubscription(store: EventStore, call: GrpcCall, request: ReadRequest): Promise<void> {
@@ -22,14 +22,16 @@ export async function runSubscription(store: EventStore, call: GrpcCall, request
   let waitsForStream = request.from !== 'end';
   let wasHeldUp = false;
   while (call.open) {
+    // Read before the last page is taken, so that a fast consumer need not wait while we read.
     const page = source.next();
+    const isHeldUp = call.congested;
+    await call.writable();
     if (live && wasHeldUp && page.full) {
       live = false;
       call.send(fellBehindFrame());
     }
     if (page.frames !== null) call.send(page.frames);
-    wasHeldUp = call.congested;
-    await call.writable();
+    wasHeldUp = isHeldUp;
     if (!page.atEnd) {
       await nextTurn();
       continue;

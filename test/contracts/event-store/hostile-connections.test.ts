@@ -1,6 +1,7 @@
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { randomBytes } from 'node:crypto';
@@ -8,10 +9,11 @@ import { EventStoreDBClient } from '@eventstore/db-client';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startEventStoreServer } from '../../../src/event-store-server/server.ts';
 import type { EventStoreServer } from '../../../src/event-store-server/server.ts';
-import { STREAMS, field, framed, openSession } from './raw-call.ts';
+import { STREAMS, field, framed, number, openSession, rawCall } from './raw-call.ts';
 import { disposeClient } from './server-under-test.ts';
 import { collect, events, newStream } from './test-events.ts';
 
+const FEATURES = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods';
 const CONNECTIONS = 200;
 const ROUNDS = 4;
 /** One round makes several megabytes of sessions and calls; keeping any part of them shows well above this. */
@@ -65,6 +67,13 @@ it('is not troubled by a connection that sends half a frame and goes away', asyn
   await served();
 });
 
+it('allows a connection a hundred calls at a time, as the real server does', async () => {
+  const session = await openSession(server.port);
+  if (session.remoteSettings.maxConcurrentStreams !== 100) await once(session, 'remoteSettings');
+  expect(session.remoteSettings.maxConcurrentStreams).toBe(100);
+  session.destroy();
+});
+
 it(`keeps nothing of ${CONNECTIONS} connections with open subscriptions and appends that vanish`, async () => {
   await vanishingRound();
   const before = await heapBytes();
@@ -73,7 +82,16 @@ it(`keeps nothing of ${CONNECTIONS} connections with open subscriptions and appe
   await served();
 });
 
+it(`keeps nothing of ${CONNECTIONS} connections that are used and closed in order`, async () => {
+  await orderlyRound();
+  const before = await heapBytes();
+  for (let round = 1; round < ROUNDS; round++) await orderlyRound();
+  expect((await heapBytes()) - before).toBeLessThan(GROWTH_MAX_BYTES);
+  await served();
+});
+
 const subscription = framed(field(1, Buffer.concat([field(2, field(2)), field(6), field(8), field(9, field(2))])));
+const wholeRead = framed(field(1, Buffer.concat([field(2, field(2)), number(5, 10), field(8), field(9, field(2))])));
 const unfinishedAppend = framed(field(1, Buffer.concat([field(1, field(3, 'unfinished')), field(4)])));
 
 async function vanishingRound(): Promise<void> {
@@ -88,6 +106,15 @@ async function vanishingRound(): Promise<void> {
   const ends = sessions.map((session) => new Promise((resolve) => session.once('close', resolve)));
   for (const session of sessions) session.destroy();
   await Promise.all(ends);
+  await served();
+}
+
+/** Each is a client of its own that reads $all and asks for the features, all at the same time. */
+async function orderlyRound(): Promise<void> {
+  const sessions = await Promise.all(Array.from({ length: CONNECTIONS }, () => openSession(server.port)));
+  const answers = await Promise.all(sessions.flatMap((session) => [rawCall(session, `${STREAMS}/Read`, [wholeRead]), rawCall(session, FEATURES, [framed()])]));
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 0));
+  await Promise.all(sessions.map((session) => new Promise<void>((resolve) => session.close(() => resolve()))));
   await served();
 }
 
