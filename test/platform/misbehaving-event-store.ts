@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { ServerFeaturesService } from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import { SupportedMethod, SupportedMethods } from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import { StreamsService } from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import { BatchAppendResp, type BatchAppendReq } from '@eventstore/db-client/generated/streams_pb.js';
+import { BatchAppendResp, ReadResp, type BatchAppendReq } from '@eventstore/db-client/generated/streams_pb.js';
 import { onTestFinished } from 'vitest';
 
 /** What the fake does with each append request; `call` is the connection's one append stream. */
@@ -29,8 +29,11 @@ const grpc = createRequire(createRequire(import.meta.url).resolve('@eventstore/d
   ServerCredentials: { createInsecure(): unknown };
 };
 
-/** A peer that speaks the protocol of appends and breaks its rules. @returns a connection string. */
-export async function startMisbehavingEventStore(onAppend: AppendBehaviour): Promise<string> {
+/** What the fake does with each read or subscription. */
+export type ReadBehaviour = (call: { write(answer: ReadResp): void; end(): void; destroy(error: Error): void }) => void;
+
+/** A peer that speaks the protocol of appends and reads and breaks its rules. @returns a connection string. */
+export async function startMisbehavingEventStore(onAppend: AppendBehaviour, onRead: ReadBehaviour = (call) => call.end()): Promise<string> {
   const server = new grpc.Server();
   server.addService(ServerFeaturesService, {
     getSupportedMethods: (_call: unknown, answer: (error: null, methods: SupportedMethods) => void) => {
@@ -43,6 +46,7 @@ export async function startMisbehavingEventStore(onAppend: AppendBehaviour): Pro
       call.on('data', (request) => onAppend(call, request, () => server.forceShutdown()));
       call.on('error', () => undefined);
     },
+    read: onRead,
   });
   onTestFinished(() => server.forceShutdown());
   const port = await new Promise<number>((resolve, reject) => {
@@ -55,4 +59,9 @@ export async function startMisbehavingEventStore(onAppend: AppendBehaviour): Pro
 export function successFor(request: BatchAppendReq): BatchAppendResp {
   const success = new BatchAppendResp.Success().setCurrentRevision('0');
   return new BatchAppendResp().setCorrelationId(request.getCorrelationId()).setStreamIdentifier(request.getOptions()?.getStreamIdentifier()).setSuccess(success);
+}
+
+/** The first answer to a subscription: it is accepted. */
+export function subscriptionConfirmation(): ReadResp {
+  return new ReadResp().setConfirmation(new ReadResp.SubscriptionConfirmation().setSubscriptionId('subscription'));
 }

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
+import { connectEventStore } from '../../src/platform/event-store/connect.ts';
+import { silentLogger } from '../../src/platform/observe/logger.ts';
+import { startMisbehavingEventStore, subscriptionConfirmation, type ReadBehaviour } from './misbehaving-event-store.ts';
+
+/**
+ * The client lets a subscription that the server ended politely look like the end of the log. A projector that believed
+ * it would stand still for ever without an error.
+ */
+describe('a subscription that the server ends', () => {
+  const endings: Record<string, ReadBehaviour> = {
+    'with OK before its confirmation': (call) => call.end(),
+    'with OK after its confirmation': (call) => {
+      call.write(subscriptionConfirmation());
+      call.end();
+    },
+    'with an error after its confirmation': (call) => {
+      call.write(subscriptionConfirmation());
+      call.destroy(Object.assign(new Error('going away'), { code: 14 }));
+    },
+  };
+
+  it.each(Object.entries(endings))('%s is an error of the store, not an end', async (_case, onRead) => {
+    const store = connectEventStore(await startMisbehavingEventStore(() => undefined, onRead), silentLogger);
+    const following = store.follow(-1n, ['payment-'], { onEvent: () => undefined, onCheckpoint: () => undefined }, new AbortController().signal);
+    await expect(following).rejects.toThrow(DependencyUnavailableError);
+    await store.dispose();
+  });
+});
