@@ -175,7 +175,7 @@ describe('a message that cannot be applied', () => {
     expect(await parkedRows(rig)).toMatchObject([{ state: 'redriven', redriveCount: 2 }, { state: 'redriven' }, { state: 'redriven' }]);
 
     const fourth = paymentMessage('P1');
-    await rig.publish([outgoing(fourth), outgoing(first)]);
+    await rig.publish([outgoing(first), outgoing(fourth)]);
     await until('the payment to go on', async () => (await effectCount(rig.db)) === 5);
     await consumer.stop();
     expect((await effectIds(rig)).at(-1)).toBe(fourth.eventId);
