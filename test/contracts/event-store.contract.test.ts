@@ -5,6 +5,8 @@ import { readContract } from './event-store/read-contract.ts';
 import { serversUnderTest, useServer } from './event-store/server-under-test.ts';
 import { streamLifecycleContract } from './event-store/stream-lifecycle-contract.ts';
 import { subscriptionContract } from './event-store/subscription-contract.ts';
+import { subscriptionStreamContract } from './event-store/subscription-stream-contract.ts';
+import { systemStreamsContract } from './event-store/system-streams-contract.ts';
 
 /**
  * What the application may rely on, written against the official client alone. The same file runs against the
@@ -17,4 +19,6 @@ describe.each(serversUnderTest())('$name', (server) => {
   readContract(fixture);
   streamLifecycleContract(fixture);
   subscriptionContract(fixture);
+  subscriptionStreamContract(fixture);
+  systemStreamsContract(fixture);
 });

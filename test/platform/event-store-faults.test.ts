@@ -4,6 +4,17 @@ import { startEventStoreProcess, type EventStoreProcess } from '../harness/event
 import { connect, followUntil, newEvent, someStream } from './event-store-rig.ts';
 import { startSilentProxy } from './silent-proxy.ts';
 
+/**
+ * Which test shows that a fault is survived:
+ *
+ * | fault                     | append                         | read                           | subscription                    |
+ * | ------------------------- | ------------------------------ | ------------------------------ | ------------------------------- |
+ * | frozen (SIGSTOP)          | here                           | here                           | here                            |
+ * | ended with OK             | guard-batch-append, -resets    | -resets                        | subscription-ended, -resets     |
+ * | reset in mid-call         | -resets                        | -resets                        | -resets                         |
+ * | restarted, the same port  | here                           | here                           | here                            |
+ * | never answering           | guard-batch-append             | event-store-silence            | event-store-silence             |
+ */
 describe('when the store fails', () => {
   async function startStore(): Promise<EventStoreProcess> {
     const process = await startEventStoreProcess();
@@ -69,6 +80,43 @@ describe('when the store fails', () => {
     process.thaw();
     expect(await store.append(stream, [event], 0n)).toMatchObject({ outcome: 'appended', revision: 1n });
     expect((await store.readStream(stream)).map(({ data }) => data)).toEqual([{ n: 0 }, { n: 1 }]);
+  });
+
+  it('gives up reads within the deadline while the store is frozen, and reads on when it thaws', async () => {
+    const process = await startStore();
+    onTestFinished(() => process.thaw());
+    const store = connect(process.url);
+    const stream = someStream();
+    await store.append(stream, [newEvent(0)], 'no-stream');
+    process.freeze();
+    const startedAt = performance.now();
+    const reads = [store.readStream(stream, 1_000), store.readStream(stream), store.headPosition()];
+    for (const outcome of await Promise.allSettled(reads)) expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(DependencyUnavailableError) });
+    expect(performance.now() - startedAt).toBeLessThan(3_500);
+    process.thaw();
+    expect((await store.readStream(stream)).map(({ data }) => data)).toEqual([{ n: 0 }]);
+  });
+
+  it('reads each stream whole, all the while that the store is killed and restarted on the same port', async () => {
+    const process = await startStore();
+    const store = connect(process.url);
+    const stream = someStream();
+    const events = Array.from({ length: 2_000 }, (_, n) => newEvent(n));
+    await store.append(stream, events, 'no-stream');
+    const ids = events.map(({ id }) => id);
+    let done = false;
+    let reads = 0;
+    const readOn = async (): Promise<void> => {
+      for (; !done; reads++) expect((await store.readStream(stream, 15_000)).map(({ id }) => id)).toEqual(ids);
+    };
+    const readers = Promise.all([readOn(), readOn(), readOn(), readOn()]).finally(() => (done = true));
+    for (const until of [10, 30, 50]) {
+      while (reads < until && !done) await new Promise(setImmediate);
+      await process.kill();
+      await process.start();
+    }
+    done = true;
+    await readers;
   });
 
   it('gets through within one deadline when the connections died without a word and the server is well', async () => {

@@ -57,14 +57,17 @@ export type BatchFailure =
   | { kind: 'bad_request'; message: string }
   | { kind: 'unknown'; message: string };
 
-/** Type name of the detail and google.rpc code, as the real server pairs them. */
+/**
+ * Type of the detail and google.rpc code, as the real server pairs them. It has a type for the unknown as well, but
+ * for that the client throws the message away; with a type that it does not know, it shows the message.
+ */
 const FAILURE_FORMS = {
-  wrong_version: { type: 'WrongExpectedVersion', code: 6 },
-  stream_deleted: { type: 'StreamDeleted', code: 5 },
-  timeout: { type: 'Timeout', code: 4 },
-  too_large: { type: 'MaximumAppendSizeExceeded', code: 3 },
-  bad_request: { type: 'BadRequest', code: 3 },
-  unknown: { type: 'Unknown', code: 2 },
+  wrong_version: { type: 'event_store.client.WrongExpectedVersion', code: 6 },
+  stream_deleted: { type: 'event_store.client.StreamDeleted', code: 5 },
+  timeout: { type: 'event_store.client.Timeout', code: 4 },
+  too_large: { type: 'event_store.client.MaximumAppendSizeExceeded', code: 3 },
+  bad_request: { type: 'event_store.client.BadRequest', code: 3 },
+  unknown: { type: 'google.rpc.DebugInfo', code: 2 },
 } as const;
 
 export function batchFailureFrame(to: BatchAddress, failure: BatchFailure): Buffer {
@@ -72,9 +75,9 @@ export function batchFailureFrame(to: BatchAddress, failure: BatchFailure): Buff
   return batchFrame(to, (writer) =>
     writer.message(2, () => {
       writer.varint(1, form.code);
-      writer.string(2, failure.kind === 'unknown' ? failure.message : form.type);
+      writer.string(2, 'message' in failure ? failure.message : form.type);
       writer.message(3, () => {
-        writer.string(1, `type.googleapis.com/event_store.client.${form.type}`);
+        writer.string(1, `type.googleapis.com/${form.type}`);
         writer.message(2, () => writeFailureDetail(writer, to, failure));
       });
     }),
@@ -92,6 +95,8 @@ function writeFailureDetail(writer: ProtobufWriter, to: BatchAddress, failure: B
     writer.varint(1, failure.maxBytes);
   } else if (failure.kind === 'bad_request') {
     writer.string(1, failure.message);
+  } else if (failure.kind === 'unknown') {
+    writer.string(2, failure.message);
   }
 }
 

@@ -1,4 +1,4 @@
-import { StreamNotFoundError, UnavailableError, WrongExpectedVersionError } from '@eventstore/db-client';
+import { StreamNotFoundError, UnavailableError, UnknownError, WrongExpectedVersionError } from '@eventstore/db-client';
 import { describe, expect, it } from 'vitest';
 import { kindOf, wasNeverSent, type ErrorKind } from './client-errors.ts';
 import { DeadlinePassedError } from './deadline.ts';
@@ -16,6 +16,8 @@ describe('errors of the client', () => {
     ['an internal error, as a proxy gives it', grpcError(13), 'away'],
     ['our own deadline', new DeadlinePassedError(1), 'away'],
     ["the server's deadline", grpcError(4), 'overdue'],
+    ['an append that the server cannot store now', new UnknownError(undefined, 'the disk is full'), 'overdue'],
+    ['an unknown error of a call', Object.assign(new Error(), { type: 'unknown', code: 2 }), 'away'],
     ['a deleted stream', Object.assign(new Error(), { type: 'stream-deleted', code: 9 }), 'refused'],
     ['no access', grpcError(7), 'refused'],
     ['a failed discovery', new Error('Failed to discover after 10 attempts.'), 'away'],

@@ -8,7 +8,7 @@ import { DeadlinePassedError } from './deadline.ts';
  * | `conflict`  | the stream is not at the expected revision                                |
  * | `not-found` | the stream does not exist                                                 |
  * | `refused`   | the server understood and will refuse again (deleted, too large, no access) |
- * | `overdue`   | the server answered that it was too slow, or points at another leader: the connection is fine |
+ * | `overdue`   | the server answered that it could not do it now (too slow, disk full), or points at another leader: the connection is fine |
  * | `away`      | no usable connection, or an unknown outcome: try again on a new connection |
  * | `bug`       | none of the client's errors: ours                                         |
  *
@@ -50,6 +50,8 @@ export function kindOf(error: unknown): ErrorKind {
   const { type, code } = error as { type?: unknown; code?: unknown };
   // A deadline-exceeded error with a code was made by gRPC here; without one the server sent it as its answer.
   if (type === 'deadline-exceeded') return 'overdue';
+  // Likewise: the server's answer to one append of many, all of which a new connection would interrupt.
+  if (type === 'unknown' && code === undefined) return 'overdue';
   const byType = typeof type === 'string' ? KIND_BY_TYPE[type] : undefined;
   if (byType !== undefined) return byType;
   if (typeof code === 'number') return KIND_BY_CODE[code] ?? 'away';

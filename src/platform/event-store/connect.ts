@@ -29,10 +29,10 @@ export function connectEventStore(connectionString: string, log: Logger): EventS
     readStream: (stream, deadlineMs = READ_DEADLINE_MS) => readStream(slot, stream, deadlineMs),
     readAll: (from, prefixes, countMax) => readAllPage(slot, from, prefixes, countMax, READ_ALL_DEADLINE_MS),
     headPosition: () => readHeadPosition(slot, READ_DEADLINE_MS),
-    async follow(from, prefixes, handlers, signal) {
+    async follow(from, selection, handlers, signal) {
       const connection = openConnection(connectionString);
       try {
-        await follow(connection, from, prefixes, handlers, signal);
+        await follow(connection, from, selection, handlers, signal);
       } finally {
         await connection.close();
       }

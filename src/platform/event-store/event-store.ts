@@ -54,12 +54,15 @@ export interface EventStore {
    * @throws the error of a handler; DependencyUnavailableError when the subscription ends for any other reason, politely
    * or not, or the store goes silent (noticed within 7 s). The caller decides from where to begin again.
    */
-  follow(fromPosition: bigint, streamPrefixes: readonly string[], handlers: FollowHandlers, signal: AbortSignal): Promise<void>;
+  follow(fromPosition: bigint, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void>;
   /** Whether the store answers within the deadline; never throws. */
   ping(deadlineMs: number): Promise<boolean>;
   /** Cancels what is in flight and closes the connection, within 1 s. Later calls fail as unavailable. */
   dispose(): Promise<void>;
 }
+
+/** What of the log is followed: prefixes of stream names, or prefixes of event types. */
+export type LogSelection = readonly string[] | { readonly eventTypes: readonly string[] };
 
 export interface AllPage {
   readonly events: readonly StoredEvent[];

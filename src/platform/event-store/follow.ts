@@ -1,7 +1,7 @@
-import { START, streamNameFilter, type AllStreamSubscription, type Position } from '@eventstore/db-client';
+import { eventTypeFilter, START, streamNameFilter, type AllStreamSubscription, type Position } from '@eventstore/db-client';
 import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { Connection } from './connection.ts';
-import type { FollowHandlers, StoredEvent } from './event-store.ts';
+import type { FollowHandlers, LogSelection, StoredEvent } from './event-store.ts';
 import { createHandlerQueue } from './handler-queue.ts';
 import { readHead } from './read.ts';
 import { toStoredEvent } from './stored-event.ts';
@@ -12,7 +12,7 @@ const CHECKPOINT_INTERVAL = 4;
  * How often an idle subscription is checked, and how long the check may take. gRPC's own keepalive would notice a dead
  * peer too, but after 15 s; here it takes 7 s at most, two intervals and the timeout.
  */
-const LIVENESS_INTERVAL_MS = 2_000;
+export const LIVENESS_INTERVAL_MS = 2_000;
 const LIVENESS_TIMEOUT_MS = 3_000;
 
 /**
@@ -20,7 +20,7 @@ const LIVENESS_TIMEOUT_MS = 3_000;
  * other than `signal` is an error: the client reports a server that ended the call politely as a normal end, and never
  * resumes by itself. When it has ended, no handler runs any more and none is called again.
  */
-export async function follow(connection: Connection, fromPosition: bigint, prefixes: readonly string[], handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
+export async function follow(connection: Connection, fromPosition: bigint, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const ended = Promise.withResolvers<undefined>();
   const queue = createHandlerQueue({
@@ -29,8 +29,8 @@ export async function follow(connection: Connection, fromPosition: bigint, prefi
     waiting: () => subscription.readableLength,
     fail: ended.reject,
   });
-  const subscription = subscribe(connection, fromPosition, prefixes, (position) => queue.mark(() => handlers.onCheckpoint(position)));
-  const liveness = watchLiveness(connection, prefixes, fromPosition, queue, ended.reject);
+  const subscription = subscribe(connection, fromPosition, selection, (position) => queue.mark(() => handlers.onCheckpoint(position)));
+  const liveness = watchLiveness(connection, selection, fromPosition, queue, ended.reject);
   const onAbort = (): void => ended.resolve(undefined);
   signal.addEventListener('abort', onAbort);
   subscription.on('error', (error: unknown) => ended.reject(gone('failed', error)));
@@ -53,15 +53,15 @@ export async function follow(connection: Connection, fromPosition: bigint, prefi
   }
 }
 
-function subscribe(connection: Connection, fromPosition: bigint, prefixes: readonly string[], onCheckpoint: (position: bigint) => void): AllStreamSubscription {
+function subscribe(connection: Connection, fromPosition: bigint, selection: LogSelection, onCheckpoint: (position: bigint) => void): AllStreamSubscription {
+  const options = {
+    checkpointInterval: CHECKPOINT_INTERVAL,
+    // Must not throw nor wait: the client would stall, or the process end with an unhandled rejection.
+    checkpointReached: async (_subscription: unknown, position: Position) => onCheckpoint(position.commit),
+  };
   return connection.client.subscribeToAll({
     fromPosition: fromPosition < 0n ? START : { commit: fromPosition, prepare: fromPosition },
-    filter: streamNameFilter({
-      prefixes: [...prefixes],
-      checkpointInterval: CHECKPOINT_INTERVAL,
-      // Must not throw nor wait: the client would stall, or the process end with an unhandled rejection.
-      checkpointReached: async (_subscription: unknown, position: Position) => onCheckpoint(position.commit),
-    }),
+    filter: 'eventTypes' in selection ? eventTypeFilter({ ...options, prefixes: [...selection.eventTypes] }) : streamNameFilter({ ...options, prefixes: [...selection] }),
   });
 }
 
@@ -69,7 +69,7 @@ function subscribe(connection: Connection, fromPosition: bigint, prefixes: reado
  * Notices a peer that is frozen, and a subscription that was silently forgotten while the connection is well: then the
  * newest event of the log is one of ours and was still not delivered at the next look.
  */
-function watchLiveness(connection: Connection, prefixes: readonly string[], fromPosition: bigint, queue: { readonly busy: boolean }, fail: (error: Error) => void) {
+function watchLiveness(connection: Connection, selection: LogSelection, fromPosition: bigint, queue: { readonly busy: boolean }, fail: (error: Error) => void) {
   let lastSeen = fromPosition;
   let seenAtLastLook = lastSeen;
   let missing: bigint | null = null;
@@ -79,7 +79,7 @@ function watchLiveness(connection: Connection, prefixes: readonly string[], from
     if (!isQuiet) return;
     try {
       const head = await readHead(connection, LIVENESS_TIMEOUT_MS);
-      const isMissing = head !== null && isOurs(head, prefixes) && head.position > lastSeen && !queue.busy;
+      const isMissing = head !== null && isOurs(head, selection) && head.position > lastSeen && !queue.busy;
       if (isMissing && missing === head.position) fail(gone('stopped delivering'));
       missing = isMissing ? head.position : null;
     } catch (error) {
@@ -93,8 +93,9 @@ function watchLiveness(connection: Connection, prefixes: readonly string[], from
   };
 }
 
-function isOurs(event: StoredEvent, prefixes: readonly string[]): boolean {
-  return prefixes.some((prefix) => event.stream.startsWith(prefix));
+function isOurs(event: StoredEvent, selection: LogSelection): boolean {
+  if ('eventTypes' in selection) return selection.eventTypes.some((prefix) => event.type.startsWith(prefix));
+  return selection.some((prefix) => event.stream.startsWith(prefix));
 }
 
 function gone(how: string, cause?: unknown): DependencyUnavailableError {

@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { StreamDeletedError, WrongExpectedVersionError, MaxAppendSizeExceededError, DeadlineExceededError, binaryEvent, jsonEvent } from '@eventstore/db-client';
-import type { AppendResult, AppendToStreamOptions, EventStoreDBClient } from '@eventstore/db-client';
+import { StreamDeletedError, WrongExpectedVersionError, MaxAppendSizeExceededError, DeadlineExceededError, EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
+import type { AppendResult, AppendToStreamOptions } from '@eventstore/db-client';
 import { describe, expect, it } from 'vitest';
+import { disposeClient } from './server-under-test.ts';
 import type { Fixture } from './server-under-test.ts';
+import { eventContents } from './event-contents-contract.ts';
 import { collect, events, indexes, newStream, revisions } from './test-events.ts';
 
 /** The client takes the old one-call-per-append way exactly when credentials are given; a server without TLS never sees them. */
@@ -21,8 +22,10 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
 export function appendContract(fixture: Fixture): void {
   describe.each(WAYS)('appending by $way', ({ extra }) => {
     expectedRevisions(fixture, extra);
+    eventContents(fixture, extra);
     retries(fixture, extra);
     limits(fixture, extra);
+    failuresAsResults(fixture, extra);
   });
   interleaving(fixture);
 }
@@ -65,20 +68,10 @@ function expectedRevisions(fixture: Fixture, extra: AppendToStreamOptions): void
   it('accepts stream_exists for a stream, and for one that only has metadata', async () => {
     const stream = newStream('append');
     await fixture.client.setStreamMetadata(stream, { purpose: 'test' });
-    const result = await fixture.client.appendToStream(stream, events(1), { ...extra, expectedRevision: 'stream_exists' });
-    expect(result.nextExpectedRevision).toBe(0n);
-  });
-
-  it('keeps type, data, metadata, id and content type of JSON and binary events', async () => {
-    const stream = newStream('append');
-    const json = jsonEvent({ id: randomUUID(), type: '付款成功', data: { text: 'ünï ☃', n: 1 }, metadata: { from: 'test' } });
-    const binary = binaryEvent({ id: randomUUID(), type: 'Blob', data: Buffer.from([0, 1, 254, 255]), metadata: Buffer.from([7]) });
-    await fixture.client.appendToStream(stream, [json, binary], extra);
-    const [first, second] = await collect(fixture.client.readStream(stream));
-    expect(first?.event).toMatchObject({ id: json.id, type: json.type, data: json.data, metadata: json.metadata, isJson: true, streamId: stream });
-    expect(second?.event).toMatchObject({ id: binary.id, isJson: false });
-    expect([...(second?.event?.data as Uint8Array)]).toEqual([0, 1, 254, 255]);
-    expect(Math.abs(Date.now() - (first?.event?.created.getTime() ?? 0))).toBeLessThan(60_000);
+    for (const revision of [0n, 1n]) {
+      const result = await fixture.client.appendToStream(stream, events(1), { ...extra, expectedRevision: 'stream_exists' });
+      expect(result.nextExpectedRevision).toBe(revision);
+    }
   });
 }
 
@@ -145,6 +138,22 @@ function limits(fixture: Fixture, extra: AppendToStreamOptions): void {
     expect(await collect(fixture.client.readStream(stream))).toHaveLength(3);
   });
 
+  it('counts the data of all events of an append, also when they come in many chunks', async () => {
+    const stream = newStream('limit');
+    const small = Array.from({ length: 2_000 }, () => jsonEvent({ type: 'Small', data: { text: 'x'.repeat(600) } }));
+    const error = await rejection(fixture.client.appendToStream(stream, small, { ...extra, batchAppendSize: 50_000 }));
+    expect(error).toBeInstanceOf(MaxAppendSizeExceededError);
+    expect(await rejection(collect(fixture.client.readStream(stream)))).toMatchObject({ type: 'stream-not-found' });
+  });
+
+  it('takes an event of many megabytes when they are its metadata, and gives it back', async () => {
+    const stream = newStream('limit');
+    const text = 'm'.repeat(10 * 1024 * 1024);
+    await fixture.client.appendToStream(stream, jsonEvent({ type: 'Large', data: {}, metadata: { text } }), extra);
+    const [read] = await collect(fixture.client.readStream(stream));
+    expect((read?.event?.metadata as { text: string }).text === text).toBe(true);
+  });
+
   it('gives up an append whose deadline passes while it is being sent', async () => {
     const stream = newStream('limit');
     const error = await rejection(fixture.client.appendToStream(stream, events(30_000), { ...extra, deadline: 1 }));
@@ -160,6 +169,18 @@ function limits(fixture: Fixture, extra: AppendToStreamOptions): void {
       expect(error).toBeInstanceOf(StreamDeletedError);
       expect((error as StreamDeletedError).streamName).toBe(stream);
     }
+  });
+}
+
+function failuresAsResults(fixture: Fixture, extra: AppendToStreamOptions): void {
+  it('is a result and not an error when a client asked for that, and stores nothing', async () => {
+    const separator = fixture.connectionString.includes('?') ? '&' : '?';
+    const client = EventStoreDBClient.connectionString(`${fixture.connectionString}${separator}throwOnAppendFailure=false`);
+    const stream = newStream('result');
+    expect(await client.appendToStream(stream, events(2), extra)).toMatchObject({ success: true, nextExpectedRevision: 1n });
+    expect(await client.appendToStream(stream, events(1), { ...extra, expectedRevision: 'no_stream' })).toMatchObject({ success: false, nextExpectedRevision: 1n });
+    expect(await collect(client.readStream(stream))).toHaveLength(2);
+    await disposeClient(client);
   });
 }
 

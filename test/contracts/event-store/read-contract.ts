@@ -1,8 +1,8 @@
-import { StreamNotFoundError, jsonEvent } from '@eventstore/db-client';
+import { InvalidArgumentError, StreamNotFoundError } from '@eventstore/db-client';
 import type { Position, ResolvedEvent } from '@eventstore/db-client';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Fixture } from './server-under-test.ts';
-import { collect, events, indexes, newStream, revisions } from './test-events.ts';
+import { collect, events, indexes, linkTo, newStream, revisions } from './test-events.ts';
 
 export function readContract(fixture: Fixture): void {
   describe('reading a stream', () => readingAStream(fixture));
@@ -34,6 +34,13 @@ function readingAStream(fixture: Fixture): void {
 
   it('ends without events when it starts past the end', async () => {
     expect(await collect(fixture.client.readStream(stream, { fromRevision: 10n }))).toEqual([]);
+  });
+
+  it('takes every revision that a stream could have, and the client sends no other', async () => {
+    const from = (fromRevision: bigint) => fixture.client.readStream(stream, { direction: 'backwards', fromRevision, maxCount: 1 });
+    expect(indexes(await collect(from(2n ** 64n - 1n)))).toEqual([9]);
+    for (const impossible of [-1n, 2n ** 64n]) expect(() => from(impossible)).toThrow(InvalidArgumentError);
+    expect(await collect(fixture.client.readStream(stream))).toHaveLength(10);
   });
 
   it('reports a stream that does not exist', async () => {
@@ -95,9 +102,22 @@ function readingAll(fixture: Fixture): void {
   it('gives each event the commit position it can be resumed from', async () => {
     const read = await ours(fixture.client.readAll({ fromPosition: before }));
     for (const { event, commitPosition } of read) expect(commitPosition).toBe(event?.position?.commit);
+    for (const resolved of read) expect(await collect(fixture.client.readAll({ fromPosition: resolved.event!.position!, maxCount: 1 }))).toEqual([resolved]);
+  });
+
+  it('stops at the maximum count', async () => {
+    expect(await collect(fixture.client.readAll({ maxCount: 2 }))).toHaveLength(2);
   });
 
   // A server that is shared may have been there for long.
+  it.skipIf(fixture.shared)('reads everything from the start, and backwards from the end in the opposite order', async () => {
+    const forwards = await collect(fixture.client.readAll());
+    const backwards = await collect(fixture.client.readAll({ direction: 'backwards', fromPosition: 'end' }));
+    expect(backwards.map(({ event }) => event?.id)).toEqual(forwards.map(({ event }) => event?.id).reverse());
+    expect(forwards.filter(({ event }) => event?.streamId === one).map(({ event }) => event?.revision)).toEqual([0n, 1n, 2n]);
+    expect(forwards.some(({ event }) => event?.type.startsWith('$'))).toBe(true);
+  });
+
   it.skipIf(fixture.shared)('has a system event at the start of a fresh store', async () => {
     const [first] = await collect(fixture.client.readAll({ maxCount: 1 }));
     expect(first?.event?.type).toBe('$metadata');
@@ -117,22 +137,42 @@ function positionOf(result: { position?: Position | undefined }): Position {
 }
 
 function resolvingLinks(fixture: Fixture): void {
-  const link = (target: string): ReturnType<typeof jsonEvent> => ({ ...jsonEvent({ type: '$>', data: {} }), contentType: 'application/octet-stream', data: Buffer.from(target) }) as never;
-
   it('follows links when asked to, and shows them as they are when not', async () => {
     const [target, index] = [newStream('target'), newStream('index')];
     await fixture.client.appendToStream(target, events(2, 'Linked'));
-    await fixture.client.appendToStream(index, [link(`1@${target}`)]);
+    await fixture.client.appendToStream(index, [linkTo(`1@${target}`)]);
     const [plain] = await collect(fixture.client.readStream(index));
     expect(plain).toMatchObject({ event: { type: '$>', streamId: index } });
     const [resolved] = await collect(fixture.client.readStream(index, { resolveLinkTos: true }));
     expect(resolved).toMatchObject({ event: { type: 'Linked', streamId: target, revision: 1n }, link: { type: '$>', streamId: index } });
   });
 
+  it('gives in place of the link the event itself, and the link with its metadata beside it', async () => {
+    const [target, index] = [newStream('target'), newStream('index')];
+    await fixture.client.appendToStream(target, events(3, 'Linked'));
+    const [linked] = await collect(fixture.client.readStream(target, { fromRevision: 2n }));
+    await fixture.client.appendToStream(index, linkTo(`2@${target}`, { $causedBy: linked!.event!.id }));
+    const [resolved] = await collect(fixture.client.readStream(index, { resolveLinkTos: true }));
+    expect(resolved?.event).toEqual(linked?.event);
+    expect(resolved?.link).toMatchObject({ type: '$>', revision: 0n, metadata: { $causedBy: linked?.event?.id } });
+  });
+
+  it('follows the links in $all, from the position of a link', async () => {
+    const [target, index] = [newStream('target'), newStream('index')];
+    await fixture.client.appendToStream(target, events(1, 'Linked'));
+    const { position: fromPosition } = await fixture.client.appendToStream(index, linkTo(`0@${target}`));
+    const place = { fromPosition: fromPosition!, maxCount: 1 };
+    const [plain] = await collect(fixture.client.readAll(place));
+    expect(plain).toMatchObject({ event: { type: '$>', streamId: index } });
+    expect(plain?.link).toBeUndefined();
+    const [resolved] = await collect(fixture.client.readAll({ ...place, resolveLinkTos: true }));
+    expect(resolved).toMatchObject({ event: { type: 'Linked', streamId: target }, link: { type: '$>', position: fromPosition }, commitPosition: fromPosition!.commit });
+  });
+
   it('gives the link alone when its target is missing or deleted', async () => {
     const [target, index] = [newStream('target'), newStream('index')];
     await fixture.client.appendToStream(target, events(1));
-    await fixture.client.appendToStream(index, [link(`0@${target}`), link(`5@${target}`), link(`0@${newStream('missing')}`)]);
+    await fixture.client.appendToStream(index, [linkTo(`0@${target}`), linkTo(`5@${target}`), linkTo(`0@${newStream('missing')}`)]);
     await fixture.client.deleteStream(target);
     const read = await collect(fixture.client.readStream(index, { resolveLinkTos: true }));
     expect(read.map(({ event }) => event)).toEqual([undefined, undefined, undefined]);

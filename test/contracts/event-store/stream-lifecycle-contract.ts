@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StreamDeletedError, StreamNotFoundError, WrongExpectedVersionError, jsonEvent } from '@eventstore/db-client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Fixture } from './server-under-test.ts';
 import { collect, events, newStream, revisions } from './test-events.ts';
 
 export function streamLifecycleContract(fixture: Fixture): void {
   describe('deleting a stream', () => deleting(fixture));
   describe('tombstoning a stream', () => tombstoning(fixture));
-  describe('stream metadata', () => metadata(fixture));
+  describe('stream metadata', () => {
+    metadata(fixture);
+    metadataAtWork(fixture);
+  });
 }
 
 const failure = (promise: Promise<unknown>): Promise<unknown> => promise.then(() => undefined, (error: unknown) => error);
@@ -31,6 +34,17 @@ function deleting(fixture: Fixture): void {
     expect(error).toBeInstanceOf(WrongExpectedVersionError);
     expect(error).toMatchObject({ streamName: stream, expectedVersion: 1n, actualVersion: 2n });
     await fixture.client.deleteStream(stream, { expectedRevision: 2n });
+  });
+
+  it('refuses no_stream for a stream that exists, and for one that never was', async () => {
+    const existing = newStream('delete');
+    await fixture.client.appendToStream(existing, events(4));
+    for (const stream of [existing, newStream('delete')]) {
+      const error = await failure(fixture.client.deleteStream(stream, { expectedRevision: 'no_stream' }));
+      expect(error).toBeInstanceOf(WrongExpectedVersionError);
+      expect(error).toMatchObject({ streamName: stream });
+    }
+    expect(await collect(fixture.client.readStream(existing))).toHaveLength(4);
   });
 
   it('refuses to delete a stream that never was, and deletes one that has only metadata', async () => {
@@ -80,8 +94,11 @@ function tombstoning(fixture: Fixture): void {
   it('refuses a wrong expected revision', async () => {
     const stream = newStream('tombstone');
     await fixture.client.appendToStream(stream, events(2));
-    const error = await failure(fixture.client.tombstoneStream(stream, { expectedRevision: 'no_stream' }));
-    expect(error).toBeInstanceOf(WrongExpectedVersionError);
+    for (const expectedRevision of ['no_stream', 0n, 7n] as const) {
+      const error = await failure(fixture.client.tombstoneStream(stream, { expectedRevision }));
+      expect(error).toBeInstanceOf(WrongExpectedVersionError);
+      expect(error).toMatchObject({ streamName: stream, actualVersion: 1n });
+    }
     expect(await collect(fixture.client.readStream(stream))).toHaveLength(2);
   });
 }
@@ -89,14 +106,42 @@ function tombstoning(fixture: Fixture): void {
 function metadata(fixture: Fixture): void {
   it('is given back as it was set, with access control and custom fields', async () => {
     const stream = newStream('metadata');
-    const set = { maxCount: 7, maxAge: 60, truncateBefore: 1, cacheControl: 5, acl: { readRoles: ['alice'], writeRoles: ['bob'] }, custom: { deep: [1, 'two'] } };
+    const acl = { readRoles: ['alice'], writeRoles: ['bob'], deleteRoles: ['carol'], metaReadRoles: ['dave', '$all'], metaWriteRoles: ['$admins'] };
+    const set = { maxCount: 7, maxAge: 60, truncateBefore: 1, cacheControl: 5, acl, custom: { deep: [1, 'zwei 🦃'] } };
     const result = await fixture.client.setStreamMetadata(stream, set);
     expect(result.nextExpectedRevision).toBe(0n);
-    expect((await fixture.client.getStreamMetadata(stream)).metadata).toEqual(set);
+    expect(await fixture.client.getStreamMetadata(stream)).toMatchObject({ streamName: stream, metadata: set });
   });
 
-  it('is empty for a stream that has none', async () => {
-    expect((await fixture.client.getStreamMetadata(newStream('metadata'))).metadata).toBeUndefined();
+  it('is replaced as a whole by what is set next', async () => {
+    const stream = newStream('metadata');
+    await fixture.client.setStreamMetadata(stream, { maxAge: 60, step: 1 });
+    await fixture.client.setStreamMetadata(stream, { maxCount: 11, step: 2 });
+    expect((await fixture.client.getStreamMetadata(stream)).metadata).toEqual({ maxCount: 11, step: 2 });
+  });
+
+  it.each(['maxAge', 'truncateBefore', 'cacheControl', 'maxCount'])('must have whole numbers: %s', async (key) => {
+    const stream = newStream('metadata');
+    const error = await failure(fixture.client.setStreamMetadata(stream, { [key]: 2.5 }));
+    expect(error).toMatchObject({ message: expect.stringContaining(`"${key}" must be an integer`) });
+    expect((await fixture.client.getStreamMetadata(stream)).metadata).toBeUndefined();
+  });
+
+  it('has no other rights than the client knows', async () => {
+    const stream = newStream('metadata');
+    // The client warns of what it leaves out.
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    await fixture.client.setStreamMetadata(stream, { acl: { deleteRoles: ['carol'], unknown: ['dave'] } as never });
+    expect(warned).toHaveBeenCalledOnce();
+    warned.mockRestore();
+    expect((await fixture.client.getStreamMetadata(stream)).metadata).toEqual({ acl: { deleteRoles: ['carol'] } });
+  });
+
+  it('is empty for a stream that has none, whether it exists or not', async () => {
+    const stream = newStream('metadata');
+    expect(await fixture.client.getStreamMetadata(stream)).toEqual({ streamName: stream });
+    await fixture.client.appendToStream(stream, events(1));
+    expect(await fixture.client.getStreamMetadata(stream)).toEqual({ streamName: stream });
   });
 
   it('guards its own revision, and shows only its newest event', async () => {
@@ -105,6 +150,15 @@ function metadata(fixture: Fixture): void {
     await fixture.client.setStreamMetadata(stream, { step: 2 }, { expectedRevision: 0n });
     expect(await failure(fixture.client.setStreamMetadata(stream, { step: 3 }, { expectedRevision: 0n }))).toBeInstanceOf(WrongExpectedVersionError);
     expect(revisions(await collect(fixture.client.readStream(`$$${stream}`)))).toEqual([1n]);
+  });
+}
+
+function metadataAtWork(fixture: Fixture): void {
+  it('holds for a stream that begins only after it was set', async () => {
+    const stream = newStream('metadata');
+    await fixture.client.setStreamMetadata(stream, { maxCount: 2 });
+    await fixture.client.appendToStream(stream, events(20));
+    expect(revisions(await collect(fixture.client.readStream(stream, { maxCount: 200 })))).toEqual([18n, 19n]);
   });
 
   it('limits what is read by count and by truncation, forwards and backwards', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { jsonEvent } from '@eventstore/db-client';
-import type { JSONEventData, ResolvedEvent } from '@eventstore/db-client';
+import { binaryEvent, jsonEvent } from '@eventstore/db-client';
+import type { EventData, JSONEventData, ResolvedEvent } from '@eventstore/db-client';
 
 /** Streams of different tests never meet, not even on a server that is used twice. */
 export function newStream(label: string): string {
@@ -9,6 +9,11 @@ export function newStream(label: string): string {
 
 export function events(count: number, type = 'TestHappened'): JSONEventData[] {
   return Array.from({ length: count }, (_, index) => jsonEvent({ id: randomUUID(), type, data: { index } }));
+}
+
+/** An event that stands for another one, named as `revision@stream`. */
+export function linkTo(target: string, metadata?: Record<string, unknown>): EventData {
+  return binaryEvent({ type: '$>', data: Buffer.from(target), ...(metadata === undefined ? {} : { metadata }) });
 }
 
 export async function collect(read: AsyncIterable<ResolvedEvent>): Promise<ResolvedEvent[]> {
