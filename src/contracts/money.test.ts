@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { AMOUNT_MAX, CURRENCY_EXPONENTS, isSupportedCurrency, parseDecimalAmount, parseMinorUnits } from './money.ts';
+import {
+  AMOUNT_MAX, CURRENCY_EXPONENTS, exponentOf, formatDecimalAmount, formatMinorUnits, isSupportedCurrency, parseDecimalAmount, parseMinorUnits, rescaleAmount,
+} from './money.ts';
 
 describe('minor units on the wire', () => {
   it.each([
@@ -79,31 +81,101 @@ describe('decimal amounts of a provider', () => {
     expect(parseDecimalAmount(text, currency)).toBe(amount);
   });
 
-  it.each(Object.entries(CURRENCY_EXPONENTS))('reads back what it is written as, for %s', (currency, exponent) => {
+  it.each(Object.keys(CURRENCY_EXPONENTS))('are read back as what was written, in %s', (currency) => {
     for (const amount of sampleAmounts()) {
-      expect(parseDecimalAmount(toDecimal(amount, exponent), currency), `${amount} ${currency}`).toBe(amount);
+      const text = formatDecimalAmount(amount, currency);
+      if (parseDecimalAmount(text, currency) !== amount) expect.fail(`${amount} ${currency} was written as ${text}`);
     }
   });
 
-  it('reads every cent between 0.00 and 200.00', () => {
-    for (let cents = 0n; cents <= 20_000n; cents++) if (parseDecimalAmount(toDecimal(cents, 2), 'CNY') !== cents) expect.fail(`${cents} cents`);
+  it('are read right for every cent between 0.00 and 200.00, whoever wrote them', () => {
+    for (let cents = 0; cents <= 20_000; cents++) {
+      const text = `${Math.trunc(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+      if (parseDecimalAmount(text, 'CNY') !== BigInt(cents)) expect.fail(`${cents} cents`);
+    }
+  });
+
+  it.each([
+    [1999n, 'CNY', '19.99'],
+    [5n, 'CNY', '0.05'],
+    [0n, 'CNY', '0.00'],
+    [100n, 'USD', '1.00'],
+    [500n, 'JPY', '500'],
+    [0n, 'KRW', '0'],
+    [5n, 'ISK', '5'],
+    [1n, 'KWD', '0.001'],
+    [5120n, 'BHD', '5.120'],
+    [AMOUNT_MAX, 'CNY', '10000000000000.00'],
+    [AMOUNT_MAX, 'JPY', '1000000000000000'],
+  ])('%d %s are written as %s', (amount, currency, text) => {
+    expect(formatDecimalAmount(amount, currency)).toBe(text);
+  });
+
+  it.each([
+    [1n, 'BTC'],
+    [1n, 'cny'],
+    [1n, 'constructor'],
+    [-1n, 'CNY'],
+    [AMOUNT_MAX + 1n, 'CNY'],
+  ])('are not written for %d %s', (amount, currency) => {
+    expect(() => formatDecimalAmount(amount, currency)).toThrow(RangeError);
   });
 });
 
-it.each([['CNY', true], ['JPY', true], ['BTC', false], ['cny', false], ['hasOwnProperty', false]])('%s can be paid in: %s', (currency, supported) => {
-  expect(isSupportedCurrency(currency)).toBe(supported);
+describe('writing minor units', () => {
+  it('gives what is read back as the same', () => {
+    for (const amount of sampleAmounts()) expect(parseMinorUnits(formatMinorUnits(amount))).toBe(amount);
+  });
+
+  it.each([-1n, AMOUNT_MAX + 1n])('refuses %d, which no reader would take', (amount) => {
+    expect(() => formatMinorUnits(amount)).toThrow(RangeError);
+  });
 });
 
-function toDecimal(amount: bigint, exponent: number): string {
-  const digits = amount.toString().padStart(exponent + 1, '0');
-  return exponent === 0 ? digits : `${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;
-}
+describe('the same money in another unit', () => {
+  it.each([
+    [5n, 0, 2, 500n],
+    [500n, 2, 0, 5n],
+    [501n, 2, 0, null],
+    [599n, 2, 0, null],
+    [1n, 2, 3, 10n],
+    [10n, 3, 2, 1n],
+    [1n, 3, 2, null],
+    [0n, 3, 0, 0n],
+    [7n, 2, 2, 7n],
+  ])('%d with exponent %i is with exponent %i: %s', (amount, from, to, rescaled) => {
+    expect(rescaleAmount(amount, from, to)).toBe(rescaled);
+  });
 
-/** The edges, and 500 amounts of every length from a fixed sequence (a linear congruence), so that a failure repeats. */
+  it('is what it was when it is brought back', () => {
+    for (const amount of sampleAmounts()) {
+      for (const [coarse, fine] of [[0, 2], [0, 3], [2, 3]] as const) {
+        const finer = rescaleAmount(amount, coarse, fine);
+        expect(finer === null ? null : rescaleAmount(finer, fine, coarse)).toBe(amount);
+      }
+    }
+  });
+});
+
+describe('currencies', () => {
+  it.each([['CNY', true], ['JPY', true], ['BTC', false], ['cny', false], ['hasOwnProperty', false]])('%s can be paid in: %s', (currency, supported) => {
+    expect(isSupportedCurrency(currency)).toBe(supported);
+  });
+
+  it('have the exponent of ISO 4217', () => {
+    expect(['CNY', 'JPY', 'ISK', 'UGX', 'KWD', 'XTS'].map(exponentOf)).toEqual([2, 0, 0, 0, 3, null]);
+    for (const [currency, exponent] of Object.entries(CURRENCY_EXPONENTS)) {
+      const { maximumFractionDigits } = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions();
+      expect([currency, exponent]).toEqual([currency, maximumFractionDigits]);
+    }
+  });
+});
+
+/** The edges, and 1,000 amounts of every length from a fixed sequence (a linear congruence), so that a failure repeats. */
 function sampleAmounts(): readonly bigint[] {
   const amounts = [0n, 1n, 9n, 10n, 99n, 100n, 101n, AMOUNT_MAX - 1n, AMOUNT_MAX];
   let state = 20_260_101n;
-  for (let count = 0; count < 500; count++) {
+  for (let count = 0; count < 1_000; count++) {
     state = (state * 6_364_136_223_846_793_005n + 1_442_695_040_888_963_407n) % 2n ** 64n;
     amounts.push((state >> 8n) % 10n ** BigInt(1 + (count % 15)));
   }

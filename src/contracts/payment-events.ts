@@ -1,4 +1,5 @@
 import type { OrderType } from './codes.ts';
+import type { PaymentNotification } from './payment-notifications.ts';
 
 /**
  * Events on stream `payment-{payNo}`, in the past tense; the type name is the wire name. Amounts are decimal strings of
@@ -40,19 +41,26 @@ export interface PaymentSucceeded extends PaymentFacts, ProviderFacts {
   readonly paidAt: string;
 }
 
+/** One attempt to pay failed; the payment itself is still open. May be told after the payment's success. */
 export interface PaymentAttemptFailed extends PaymentFacts, ProviderFacts {
-  readonly failedAt: string;
+  readonly attemptId: string;
+  /** The provider's code. */
   readonly reason: string;
+  readonly failedAt: string;
 }
 
+/** Ended unpaid, says the provider. Never recorded after a success (that is a rejection, `closed-after-success`). */
 export interface PaymentClosed extends PaymentFacts, ProviderFacts {
   readonly closedAt: string;
 }
 
+/** Always after the payment's success: a refund that is told earlier is held (`refund-before-success`) until then. */
 export interface PaymentRefunded extends PaymentFacts, ProviderFacts {
-  readonly refundId: string;
-  /** This refund and all refunds so far, integer minor units. */
-  readonly refundAmount: string;
+  /** The provider's id of this refund; null where only a sum was told. */
+  readonly refundId: string | null;
+  /** This refund alone; null where the provider told only the sum of all refunds. */
+  readonly refundAmount: string | null;
+  /** All refunds so far; never less than on an earlier event of this payment. Refunded in full when it reaches `amount`. */
   readonly refundedTotal: string;
   readonly refundedAt: string;
 }
@@ -62,17 +70,56 @@ export type RejectionReason =
   | 'currency-mismatch'
   | 'app-id-mismatch'
   | 'seller-mismatch'
+  | 'mchid-mismatch'
+  | 'livemode-mismatch'
+  | 'connected-account-mismatch'
   | 'provider-mismatch'
-  | 'paid-by-another-trade';
+  /** This payment was paid by another trade of the provider. */
+  | 'paid-by-another-trade'
+  /** The trade has paid another payment. `expected` is that payment's number. */
+  | 'trade-bound-to-another-payment'
+  /** Held: becomes PaymentRefunded when the success comes. */
+  | 'refund-before-success'
+  | 'closed-after-success'
+  | 'refund-failed';
 
-/** A correctly signed notification that contradicts what was asked for. Internal: kept for the operator, never published. */
+/** A correctly signed notification that contradicts what is known. Internal: kept for the operator, never published. */
 export interface PaymentNotificationRejected extends ProviderFacts {
   readonly payNo: string;
+  readonly kind: PaymentNotification['kind'];
   readonly reason: RejectionReason;
-  /** What we asked for and what the notification claims, for the operator. */
+  /** What we know and what the notification claims, for the operator. */
   readonly expected: string;
   readonly received: string;
   readonly rejectedAt: string;
+  /** What it said, to evaluate it again; null in events recorded before this was kept. */
+  readonly notification: PaymentNotification | null;
+}
+
+/** On stream `unmatched-{provider}-{account}`: genuine, but about a payment or trade that is not known (yet). Internal. */
+export interface PaymentNotificationUnmatched extends ProviderFacts {
+  readonly payNo: string | null;
+  readonly notification: PaymentNotification;
+  readonly receivedAt: string;
+}
+
+/** Ends the waiting of a rejected or unmatched notification, on the stream where that one is. Internal. */
+export interface PaymentNotificationResolved {
+  readonly payNo: string | null;
+  /** Event id of the rejected or unmatched notification. */
+  readonly notificationEventId: string;
+  /** What came of evaluating it again, or that an operator closed it. */
+  readonly outcome: 'stored' | 'rejected' | 'duplicate' | 'closed-by-operator';
+  /** `paynotify`, or the name of the operator's token. */
+  readonly resolvedBy: string;
+  readonly note: string;
+  readonly resolvedAt: string;
+}
+
+/** On stream `trade-{provider}-{account}-{providerTradeNo}`: which payment a trade of the provider has paid. Internal. */
+export interface TradeBound extends Omit<ProviderFacts, 'notificationId'> {
+  readonly payNo: string;
+  readonly boundAt: string;
 }
 
 export interface PaymentEventData {
@@ -82,6 +129,7 @@ export interface PaymentEventData {
   readonly PaymentClosed: PaymentClosed;
   readonly PaymentRefunded: PaymentRefunded;
   readonly PaymentNotificationRejected: PaymentNotificationRejected;
+  readonly PaymentNotificationResolved: PaymentNotificationResolved & { readonly payNo: string };
 }
 
 export type PaymentEventType = keyof PaymentEventData;
@@ -94,10 +142,16 @@ export interface PaymentEventMetadata {
   readonly $correlationId: string;
   readonly $causationId: string;
   readonly traceparent?: string;
+  /** Version of the data's schema (event-versions.ts); absent = 1. */
+  readonly schemaVersion?: number;
 }
 
 export const PAYMENT_STREAM_PREFIX = 'payment-';
 export const UNMATCHED_STREAM_PREFIX = 'unmatched-';
+export const TRADE_STREAM_PREFIX = 'trade-';
+export const UNMATCHED_EVENT_TYPE = 'PaymentNotificationUnmatched' as const;
+export const RESOLVED_EVENT_TYPE = 'PaymentNotificationResolved' as const;
+export const TRADE_BOUND_EVENT_TYPE = 'TradeBound' as const;
 
 export function paymentStream(payNo: string): string {
   return `${PAYMENT_STREAM_PREFIX}${payNo}`;
@@ -105,4 +159,9 @@ export function paymentStream(payNo: string): string {
 
 export function unmatchedStream(provider: string, account: string): string {
   return `${UNMATCHED_STREAM_PREFIX}${provider}-${account}`;
+}
+
+/** @returns the stream that says which payment a provider's trade has paid. */
+export function tradeStream(provider: string, account: string, providerTradeNo: string): string {
+  return `${TRADE_STREAM_PREFIX}${provider}-${account}-${providerTradeNo}`;
 }

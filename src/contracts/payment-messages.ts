@@ -15,7 +15,16 @@ export const MESSAGE_TYPES = {
 export type PublishedEventType = keyof typeof MESSAGE_TYPES;
 
 /**
- * JSON body on the exchange. The first five fields are those of the original message row, so that an unmodified
+ * Raised when a field is renamed, goes away or changes its meaning, or when a new one is required; readers bring older
+ * messages up to it (parse-message.ts) and refuse newer ones. A new field that they can do without does not raise it.
+ *
+ * It travels in the body alone. CloudEvents' optional `dataschema` would say the same in a header of every message, and
+ * two places that name a version can contradict each other.
+ */
+export const MESSAGE_SCHEMA_VERSION = 2;
+
+/**
+ * JSON body on the exchange, described for other services in docs/asyncapi.yaml. The first five fields are those of the original message row, so that an unmodified
  * consumer of the original system still works; the rest is ours.
  */
 export interface PaymentMessage {
@@ -33,6 +42,8 @@ export interface PaymentMessage {
   readonly type: PublishedEventType;
   /** When the store recorded the event, ISO 8601. */
   readonly recordedAt: string;
+  /** MESSAGE_SCHEMA_VERSION of the sender; messages of version 1 do not have it. */
+  readonly schemaVersion: number;
   readonly payment: {
     readonly payNo: string;
     readonly orderId: string;
@@ -45,11 +56,16 @@ export interface PaymentMessage {
     readonly providerTradeNo: string;
     /** Present on PaymentSucceeded. */
     readonly paidAt?: string;
-    readonly failedAt?: string;
+    /** Present on PaymentAttemptFailed, as are `reason` and `failedAt`. */
+    readonly attemptId?: string;
     readonly reason?: string;
+    readonly failedAt?: string;
+    /** Present on PaymentClosed. */
     readonly closedAt?: string;
-    readonly refundId?: string;
-    readonly refundAmount?: string;
+    /** Present on PaymentRefunded, as are the next three. Null where the provider told only the sum of all refunds. */
+    readonly refundId?: string | null;
+    readonly refundAmount?: string | null;
+    /** All refunds so far, never decreasing: the only figure an effect should be computed from. */
     readonly refundedTotal?: string;
     readonly refundedAt?: string;
   };
