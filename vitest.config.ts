@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** A test that needs a running service may wait for the broker's first start, which alone takes 10 s of processor time. */
 const SYSTEM_TEST_TIMEOUT_MS = 60_000;
 
+/** Pure computation, but thousands of cases: on a busy machine a second of it takes many. */
+const UNIT_TEST_TIMEOUT_MS = 30_000;
+
 /** Tests of the repository itself: they read files and need no service. */
 const REPOSITORY_TESTS = ['test/tidy.test.ts', 'test/image.test.ts'];
 
@@ -13,7 +16,7 @@ export default defineConfig({
     maxWorkers: 2,
     reporters: ['default', ['json', { outputFile: '.data/test-results.json' }]],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', ...REPOSITORY_TESTS] } },
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', ...REPOSITORY_TESTS], testTimeout: UNIT_TEST_TIMEOUT_MS } },
       {
         extends: true,
         test: {

@@ -4,12 +4,10 @@
  *
  *     npm run demo        (beside a running `npm start`, with the same PORT and PAYNOTIFY_DATA)
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readConfig } from '../src/config.ts';
-import { signSuccess, type SigningKey } from '../src/modules/payments/index.ts';
-import { SIGNING_KEYS_FILE } from '../src/start.ts';
+import { signSuccess } from '../src/modules/payments/index.ts';
+import { readInstallation } from './installation.ts';
 
 const config = readConfig(process.env);
 const base = `http://127.0.0.1:${config.http.port}`;
@@ -27,15 +25,6 @@ interface Trail {
     readonly checkpoint: string;
     readonly modules: Readonly<Record<string, { readonly state: string; readonly afterMs?: number }>>;
   }[];
-}
-
-async function readSecret(name: string): Promise<unknown> {
-  const path = join(config.dataDirectory, name);
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new Error(`${path} cannot be read. The demo needs a paynotify started by "npm start" with the same data directory and generated tokens.`, { cause: error });
-  }
 }
 
 async function call<T>(token: string, method: string, path: string, body?: object): Promise<T> {
@@ -88,9 +77,8 @@ function printTrail({ events }: Trail, confirmedAt: Date | null): void {
 
 async function main(): Promise<void> {
   await waitUntilReady();
-  const tokens = (await readSecret('tokens.json')) as { service: Record<string, string>; admin: Record<string, string> };
-  const [service, admin] = [Object.values(tokens.service)[0] ?? '', Object.values(tokens.admin)[0] ?? ''];
-  const key = ((await readSecret(SIGNING_KEYS_FILE)) as SigningKey[]).find((candidate) => candidate.provider === 'standard');
+  const { serviceToken: service, adminToken: admin, signingKeys } = await readInstallation(config.dataDirectory);
+  const key = signingKeys.find((candidate) => candidate.provider === 'standard');
   if (key === undefined) throw new Error('there is no demo account of the Standard Webhooks provider');
 
   const userId = `user-${Date.now()}`;

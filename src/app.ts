@@ -3,10 +3,11 @@ import type { AddressInfo } from 'node:net';
 import type { Config } from './config.ts';
 import { ConfigError } from './contracts/errors.ts';
 import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
-import { adminRoutes, createReconciler, createReplayRunner } from './modules/admin/index.ts';
+import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
-import { ordersHandler, ordersRoutes } from './modules/orders/index.ts';
-import { createReceiveNotification, createRecentPayments, createRequestPayment, paymentRoutes, webhookRoutes, type ProviderAccounts } from './modules/payments/index.ts';
+import { ordersHandler, ordersRoutes, workItemRoutes } from './modules/orders/index.ts';
+import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
+import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
 import { createProjector, readProjectorCheckpoint, toMessage, type Projector } from './modules/projector/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
@@ -90,7 +91,8 @@ export async function startApp(input: AppInput): Promise<App> {
 
   const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
-  const parts: Parts = { input, metrics, store, db, brokers, reach: input.reach ?? passWindow, instanceId: input.instanceId ?? randomUUID(), checkDependencies, workers };
+  const known = { recent: createRecentPayments(), arrivals: createArrivals() };
+  const parts: Parts = { input, metrics, store, db, brokers, ...known, reach: input.reach ?? passWindow, instanceId: input.instanceId ?? randomUUID(), checkDependencies, workers };
 
   const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
   await registerRoutes(server, parts);
@@ -134,6 +136,8 @@ interface Parts {
   readonly db: Database;
   readonly brokers: Brokers;
   readonly reach: ReachWindow;
+  readonly recent: RecentPayments;
+  readonly arrivals: Arrivals;
   readonly instanceId: string;
   readonly checkDependencies: () => Promise<Health['dependencies']>;
   readonly workers: () => Record<string, WorkerHealth>;
@@ -142,14 +146,13 @@ interface Parts {
 const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler() };
 
 async function registerRoutes(server: Server, parts: Parts): Promise<void> {
-  const { input, metrics, store, db, brokers, reach } = parts;
+  const { input, metrics, store, db, brokers, recent, arrivals } = parts;
   const { accounts, log } = input;
   const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
-  const now = (): Date => new Date();
-  const recent = createRecentPayments();
+  const evaluating = evaluatingWith(parts);
 
   await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
-  await server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now, recent }), log }));
+  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log }), log }));
   await server.register(async (shop) => {
     shop.addHook('onRequest', callers.requireToken('service'));
     await shop.register(learningRoutes({ db, now }));
@@ -158,8 +161,8 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
         db,
         now,
         findSelectionPrice: (selectionId) => findSelectionPrice(db, selectionId),
-        requestPayment: createRequestPayment({ store, now, recent }),
-        isKnownAccount: (provider, account) => accounts.find(provider, account) !== null,
+        requestPayment: createRequestPayment({ store, now, recent, onRequested: (payNo) => arrivals.note({ payNo }) }),
+        accountFor: (provider, account) => (accounts.find(provider, account) === null ? null : (providersByName.get(provider) ?? null)),
       }),
     );
     await shop.register(paymentRoutes({ store }));
@@ -167,12 +170,22 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
   await server.register(
     async (operators) => {
       operators.addHook('onRequest', callers.requireToken('admin'));
+      await operators.register(notificationRoutes({ ...evaluating, db, recordAction: (...action) => recordAction(db, ...action) }));
       await operators.register(
         adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, readCheckpoint: () => checkpointOf(db), queueDepth: (queue) => brokers.queueDepth(queue) }),
       );
+      await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action) }));
     },
     { prefix: '/admin' },
   );
+}
+
+const now = (): Date => new Date();
+
+/** What it takes to make events of notifications: those that come, and those that are evaluated again. */
+function evaluatingWith({ input, store, reach, recent, arrivals }: Parts) {
+  const onPaid = (payNo: string, { provider, account, providerTradeNo }: Trade): void => arrivals.note({ payNo, trade: { provider, account, providerTradeNo } });
+  return { store, accounts: input.accounts, reach, now, recent, onPaid };
 }
 
 /** @throws ConfigError when the address cannot be had; it says which setting to change. */
@@ -248,6 +261,8 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
     supervisor.start(createConsumer({ queue, handler, connection: consuming, db, settings: config.consumer, log, metrics, reach }));
     supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, db, log, metrics }));
   }
+  supervisor.start(createNotificationRegister({ db, store, log }));
+  supervisor.start(createReevaluator({ ...evaluatingWith(parts), db, log, metrics, arrivals: parts.arrivals }));
   const side = {
     db,
     store,
@@ -262,7 +277,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
   };
   supervisor.start(createReplayRunner({ ...side, reach, owner: randomUUID() }));
   const graceMs = Math.max(RECONCILE_GRACE_MIN_MS, 2 * config.consumer.attemptsMax * config.consumer.retryDelayMs);
-  supervisor.start(createReconciler({ ...side, graceMs, now: () => new Date(), readCheckpoint: () => checkpointOf(db), isActive: () => isLeading(projector) }));
+  supervisor.start(createReconciler({ ...side, graceMs, now, readCheckpoint: () => checkpointOf(db), isActive: () => isLeading(projector) }));
 }
 
 function isLeading(projector: Projector): boolean {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { startApp, type App } from './app.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './contracts/errors.ts';
-import { generateDemoAccounts, readProviderAccounts, type ProviderAccounts } from './modules/payments/index.ts';
+import { completeDemoAccounts, generateDemoAccounts, readProviderAccounts, type DemoAccounts, type ProviderAccounts } from './modules/payments/index.ts';
 import { openDataDirectory } from './platform/embedded/index.ts';
 import { loadOrCreateTokens, type LoadedTokens } from './platform/http/tokens.ts';
 import type { Logger } from './platform/observe/logger.ts';
@@ -61,23 +61,33 @@ async function loadInstanceId(directory: string): Promise<string> {
 
 async function loadAccounts(config: Config, directory: string): Promise<ProviderAccounts> {
   const path = config.providerAccountsFile ?? join(directory, ACCOUNTS_FILE);
+  const isGenerated = config.providerAccountsFile === null;
   const text = await readFile(path, 'utf8').catch(async (error: unknown) => {
-    if (config.providerAccountsFile === null && (error as NodeJS.ErrnoException).code === 'ENOENT') return createDemoAccounts(directory);
+    if (isGenerated && (error as NodeJS.ErrnoException).code === 'ENOENT') return writeDemoAccounts(directory, await generateDemoAccounts());
     throw new ConfigError(`PAYNOTIFY_PROVIDER_ACCOUNTS: ${path} cannot be read. It must name a JSON file with the provider accounts.`, { cause: error });
   });
-  return readProviderAccounts(text);
+  return readProviderAccounts(isGenerated ? await completeAccounts(directory, text) : text);
+}
+
+/** A data directory may be older than a provider. Without the signing keys nobody wants to send demo webhooks. */
+async function completeAccounts(directory: string, text: string): Promise<string> {
+  const signingKeys = await readFile(join(directory, SIGNING_KEYS_FILE), 'utf8').catch(() => '');
+  const completed = await completeDemoAccounts(text, signingKeys);
+  return completed === null ? text : writeDemoAccounts(directory, completed);
 }
 
 /** The signing keys are written first: accounts without them would look like a finished set at the next start. */
-async function createDemoAccounts(directory: string): Promise<string> {
-  const { accountsFile, signingKeys } = await generateDemoAccounts();
+async function writeDemoAccounts(directory: string, { accountsFile, signingKeys }: DemoAccounts): Promise<string> {
   const text = JSON.stringify(accountsFile, null, 2);
   await writePrivately(join(directory, SIGNING_KEYS_FILE), JSON.stringify(signingKeys, null, 2));
   await writePrivately(join(directory, ACCOUNTS_FILE), text);
   return text;
 }
 
+/** Whole or not at all: what was in the file before may be needed. */
 async function writePrivately(path: string, text: string): Promise<void> {
-  await writeFile(path, `${text}\n`, { mode: OWNER_ONLY });
-  await chmod(path, OWNER_ONLY);
+  const written = `${path}.new`;
+  await writeFile(written, `${text}\n`, { mode: OWNER_ONLY });
+  await chmod(written, OWNER_ONLY);
+  await rename(written, path);
 }

@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEventStoreServer } from '../../src/event-store-server/server.ts';
+import { generateDemoAccounts } from '../../src/modules/payments/index.ts';
 import { createTestDatabase, createTestVhost, freshPath } from '../harness/services.ts';
 
 /**
@@ -184,6 +185,11 @@ describe('npm start with servers configured', () => {
     const [database, vhost] = await Promise.all([createTestDatabase('empty'), createTestVhost()]);
     cleanUps.push(() => store.close(), () => database.drop(), () => vhost.delete());
     const data = freshPath();
+    // A data directory from before there were more providers: its accounts stay, and the others are added.
+    const old = await generateDemoAccounts(['standard', 'alipay']);
+    mkdirSync(data, { recursive: true });
+    writeFileSync(join(data, 'provider-accounts.json'), JSON.stringify(old.accountsFile));
+    writeFileSync(join(data, 'provider-signing-keys.json'), JSON.stringify(old.signingKeys));
     const environment = {
       PAYNOTIFY_DATA: data,
       PORT: await freePort(),
@@ -195,6 +201,11 @@ describe('npm start with servers configured', () => {
     const run = npm(['start'], environment);
     await run.until(/paynotify is ready/);
     expect(processesIn(data)).toEqual([]);
+    const kept = (name: string): unknown => JSON.parse(readFileSync(join(data, name), 'utf8'));
+    const added = [expect.objectContaining({ provider: 'wechatpay' }), expect.objectContaining({ provider: 'stripe' })];
+    expect(kept('provider-accounts.json')).toEqual({ accounts: [...old.accountsFile.accounts, ...added] });
+    expect(kept('provider-signing-keys.json')).toEqual([...old.signingKeys, ...added]);
+    expect(statSync(join(data, 'provider-accounts.json')).mode & 0o777).toBe(0o600);
     const demo = npm(['run', 'demo'], environment);
     expect(await demo.exited, demo.output()).toBe(0);
     await run.end('SIGINT');

@@ -3,10 +3,10 @@ import { readConfig } from '../../src/config.ts';
 import { readProviderAccounts } from '../../src/modules/payments/index.ts';
 import { hashToken } from '../../src/platform/http/token-check.ts';
 import { createLogger } from '../../src/platform/observe/logger.ts';
-import type { AppArguments } from './app-process.ts';
+import { ARGUMENTS_VARIABLE, type AppArguments } from './app-process.ts';
 
 /** The application as production builds it, in a process of its own that ends itself with SIGKILL in the window it is told. */
-const { eventStoreUrl, databaseUrl, rabbitMqUrl, accountsFile, environment, death, tokens } = JSON.parse(process.argv[2] ?? '') as AppArguments;
+const { eventStoreUrl, databaseUrl, rabbitMqUrl, accountsFile, environment, death, tokens } = JSON.parse(process.env[ARGUMENTS_VARIABLE] ?? '') as AppArguments;
 let passages = 0;
 // An orphan would keep the run's servers busy.
 process.once('disconnect', () => process.exit(1));

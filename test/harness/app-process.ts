@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline';
 import { generateDemoAccounts, type SigningKey } from '../../src/modules/payments/index.ts';
 import type { Window } from '../../src/platform/process/window.ts';
 
+/** Not the command line, which every user of a machine can read: passwords and tokens are among them. */
+export const ARGUMENTS_VARIABLE = 'PAYNOTIFY_TEST_APPLICATION';
+
 export interface AppArguments {
   readonly eventStoreUrl: string;
   readonly databaseUrl: string;
@@ -32,6 +35,8 @@ export interface AppProcess {
   readonly isRunning: boolean;
   /** What it has logged under this name of an event, oldest first. */
   logged(event: string): readonly Readonly<Record<string, unknown>>[];
+  /** All that it has written so far, to standard output and standard error. */
+  output(): string;
   /** Sends `signal` and waits for the end of the process. */
   kill(signal: NodeJS.Signals): Promise<AppEnd>;
   /** SIGSTOP: it holds its connections and does nothing. */
@@ -64,7 +69,8 @@ export async function createInstallation(servers: Pick<AppArguments, 'eventStore
     tokens,
     signingKeys,
     async start({ death = null, environment = {} } = {}) {
-      const child = fork(ENTRY, [JSON.stringify({ ...servers, accountsFile, tokens, environment, death } satisfies AppArguments)], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+      const input = JSON.stringify({ ...servers, accountsFile, tokens, environment, death } satisfies AppArguments);
+      const child = fork(ENTRY, [], { env: { ...process.env, [ARGUMENTS_VARIABLE]: input }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
       children.add(child);
       return appOf(child);
     },
@@ -77,6 +83,9 @@ export async function createInstallation(servers: Pick<AppArguments, 'eventStore
 async function appOf(child: ChildProcess): Promise<AppProcess> {
   const exited = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
   const log: Record<string, unknown>[] = [];
+  const written: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => written.push(chunk.toString('latin1')));
+  child.stderr?.pipe(process.stderr, { end: false });
   if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', (line) => log.push(JSON.parse(line) as Record<string, unknown>));
   const ready = Promise.withResolvers<void>();
   const listening = Promise.withResolvers<string>();
@@ -100,6 +109,8 @@ async function appOf(child: ChildProcess): Promise<AppProcess> {
       return isRunning(child);
     },
     logged: (event) => log.filter((line) => line.event === event),
+    // Chunks may end within a character, so they are put together before they are text.
+    output: () => Buffer.from(written.join(''), 'latin1').toString(),
     kill: (signal) => endOf(child, signal),
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),

@@ -3,6 +3,7 @@ import { MODULE_NAMES } from '../../src/contracts/topology.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
+import { PROJECTOR_NAME } from '../../src/modules/projector/index.ts';
 import { until } from './until.ts';
 import { VALID_DAYS, type OpenPayment } from './shop.ts';
 
@@ -115,7 +116,7 @@ async function readDatabase({ databaseUrl, payments }: Whole): Promise<DatabaseC
     const ledger = await client.query<LedgerRow & { pay_no: string }>('SELECT module, event_id, outcome, position::text, pay_no FROM effect_ledger WHERE pay_no = ANY($1)', [payNos]);
     const effects = await client.query<EffectRow>(EFFECTS, [payNos]);
     const parked = await client.query<{ module: string; reason: string; cause: string }>(`SELECT module, reason, cause FROM parked_messages WHERE state = 'parked'`);
-    const checkpoint = await client.query<{ commit_position: string }>('SELECT commit_position::text FROM checkpoints');
+    const checkpoint = await client.query<{ commit_position: string }>('SELECT commit_position::text FROM checkpoints WHERE name = $1', [PROJECTOR_NAME]);
     return {
       ledger: Map.groupBy(ledger.rows, (row) => row.pay_no),
       effects: new Map(effects.rows.map((row) => [row.pay_no, row])),

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEventStoreServer, type EventStoreServer } from '../../src/event-store-server/server.ts';
-import { signAlipay } from '../../src/modules/payments/providers/sign-alipay.ts';
-import { signStandard } from '../../src/modules/payments/providers/sign-standard.ts';
-import { alipayFields } from '../../src/modules/payments/providers/sign-success.ts';
+import { alipayFields, signAlipayForm } from '../../src/modules/payments/providers/sign-alipay.ts';
+import { signStandardMessage } from '../../src/modules/payments/providers/sign-standard.ts';
 import { demoAccounts, newPayNo, post, startPayments, successOf, type WebhookAnswer } from './payments-rig.ts';
 
 /**
@@ -23,9 +22,9 @@ const [standard, alipay] = demoAccounts.signingKeys as never as [{ secret: strin
 const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 const data = { payNo: 'p1', tradeNo: 't1', amount: '1999', currency: 'CNY', paidAt: '2026-11-24T07:30:00Z' };
 const body = (change: object = {}): string => JSON.stringify({ type: 'payment.succeeded', data: { ...data, ...change } });
-const signed = (text: string, timestampSeconds = nowSeconds(), secret = standard.secret) => signStandard(secret, { id: 'msg_1', timestampSeconds, body: text });
-const facts = { payNo: 'p1', tradeNo: 't1', amount: '1999', currency: 'CNY', paidAt: new Date(), notificationId: 'n1' };
-const form = (change: Record<string, string> = {}): string => signAlipay(alipay.privateKey, { ...alipayFields(alipay, facts, new Date()), ...change });
+const signed = (text: string, timestampSeconds = nowSeconds(), secret = standard.secret) => signStandardMessage(secret, { id: 'msg_1', timestampSeconds, body: text });
+const facts = { kind: 'succeeded', payNo: 'p1', tradeNo: 't1', amount: '1999', currency: 'CNY', paidAt: new Date(), notificationId: 'n1' } as const;
+const form = (change: Record<string, string> = {}): string => signAlipayForm(alipay.privateKey, { ...alipayFields(alipay, facts, new Date()), ...change });
 
 const problem = (status: number, code: string, title: string, detail?: string) => ({
   status,

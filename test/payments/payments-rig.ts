@@ -24,20 +24,22 @@ import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import type { ReachWindow } from '../../src/platform/process/window.ts';
 
+type ProviderName = SigningKey['provider'];
+
 /** The payments module on a real HTTP server and a real event store; nothing else of the program. */
 export interface PaymentsRig {
   readonly origin: string;
   readonly store: EventStore;
   readonly metrics: Metrics;
   readonly requestPayment: RequestPayment;
-  readonly keys: { readonly standard: SigningKey & { provider: 'standard' }; readonly alipay: SigningKey & { provider: 'alipay' } };
+  readonly keys: { readonly [P in ProviderName]: SigningKey & { readonly provider: P } };
   /** Ids of the log lines that were written, with what they carried. */
   readonly lines: readonly Record<string, unknown>[];
   /** Windows that were reached, as `window subject`. */
   readonly reached: readonly string[];
   send(webhook: SignedWebhook): Promise<WebhookAnswer>;
   /** Opens a payment of 19.99 CNY with a new payNo. */
-  open(provider: 'standard' | 'alipay', change?: Partial<PaymentRequested>): Promise<string>;
+  open(provider: ProviderName, change?: Partial<PaymentRequested>): Promise<string>;
   events(payNo: string): Promise<StoredEvent[]>;
 }
 
@@ -72,7 +74,7 @@ export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
   const requestPayment = createRequestPayment({ store, now, recent });
   return {
     origin, store, metrics, requestPayment, lines, reached,
-    keys: { standard: keyOf('standard'), alipay: keyOf('alipay') },
+    keys: { standard: keyOf('standard'), alipay: keyOf('alipay'), wechatpay: keyOf('wechatpay'), stripe: keyOf('stripe') },
     send: ({ path, headers, body }) => post(`${origin}${path}`, headers, body),
     events: (payNo) => store.readStream(paymentStream(payNo)),
     async open(provider, change = {}) {
@@ -85,7 +87,7 @@ export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
 
 export const newPayNo = (): string => `p${randomUUID().replaceAll('-', '')}`;
 
-export function requestOf(payNo: string, provider: 'standard' | 'alipay'): Omit<PaymentRequested, 'requestedAt'> {
+export function requestOf(payNo: string, provider: ProviderName): Omit<PaymentRequested, 'requestedAt'> {
   return {
     payNo, provider, account: 'demo', orderId: 'o1', outBusinessId: 'b1', orderType: '60201', userId: 'u1', amount: '1999', currency: 'CNY', description: 'course',
   };
@@ -107,7 +109,7 @@ export async function post(url: string, headers: Record<string, string>, body: s
   };
 }
 
-function keyOf<P extends SigningKey['provider']>(provider: P): SigningKey & { provider: P } {
+function keyOf<P extends ProviderName>(provider: P): SigningKey & { provider: P } {
   const found = demoAccounts.signingKeys.find((key): key is SigningKey & { provider: P } => key.provider === provider);
   if (found === undefined) throw new Error(`there is no demo account of ${provider}`);
   return found;

@@ -1,109 +1,232 @@
 import { describe, expect, it } from 'vitest';
 import type { PaymentEvent, PaymentRequested } from '../../contracts/payment-events.ts';
-import { decide, type Decision } from './decide.ts';
-import type { SuccessNotification, UnhandledNotification } from './providers/notification.ts';
+import type { ClosedNotification, PaymentNotification, RefundNotification, SuccessNotification } from '../../contracts/payment-notifications.ts';
+import { decide, type Decision, type DecideContext } from './decide.ts';
+import { paymentEventId } from './event-id.ts';
+import { fold, isPaidAndClosed, statusOf } from './payment-state.ts';
 
 const NOW = new Date('2026-11-24T08:00:00.000Z');
+const CONTEXT: DecideContext = { expects: { appId: '1', sellerId: '3', livemode: 'true' }, now: NOW };
 
 const request: PaymentRequested = {
   payNo: 'p1', orderId: 'o1', outBusinessId: 'b1', orderType: '60201', userId: 'u1', amount: '1999', currency: 'CNY',
   provider: 'alipay', account: 'main', description: 'course', requestedAt: '2026-11-24T07:00:00.000Z',
 };
-
-const success: SuccessNotification = {
-  kind: 'succeeded', provider: 'alipay', account: 'main', notificationId: 'n1', providerType: 'TRADE_SUCCESS', payNo: 'p1',
-  providerTradeNo: 't1', amount: '1999', currency: 'CNY', paidAt: '2026-11-24T07:30:00.000Z', contradictions: [],
+const about = { provider: 'alipay', account: 'main', notificationId: 'n1', providerType: 'T', payNo: 'p1', providerTradeNo: 't1', claims: { appId: '1', sellerId: '3' } } as const;
+const success: SuccessNotification = { ...about, kind: 'succeeded', amount: '1999', currency: 'CNY', paidAt: '2026-11-24T07:30:00.000Z' };
+const closed: ClosedNotification = { ...about, kind: 'closed', closedAt: '2026-11-24T07:40:00.000Z' };
+const failed: PaymentNotification = { ...about, kind: 'attempt-failed', attemptId: 'a1', reason: 'declined', failedAt: '2026-11-24T07:20:00.000Z' };
+const refund: RefundNotification = {
+  ...about, kind: 'refunded', refundId: 'r1', refundAmount: '500', refundedTotal: null, currency: 'CNY', paymentAmount: '1999', refundedAt: '2026-11-24T07:50:00.000Z',
 };
-
-const unhandled: UnhandledNotification = { kind: 'not-handled', provider: 'alipay', account: 'main', notificationId: 'n9', providerType: 'TRADE_CLOSED', payNo: 'p1' };
+const sum: RefundNotification = { ...refund, refundAmount: null, refundedTotal: '500' };
+const refundFailed: PaymentNotification = { ...about, kind: 'refund-failed', refundId: 'r9', refundAmount: '500', currency: 'CNY', reason: 'ABNORMAL', failedAt: '2026-11-24T07:55:00.000Z' };
 
 const requested: PaymentEvent = { type: 'PaymentRequested', data: request };
-/** What a first success makes of the stream. */
-const succeeded = eventOf(decide([requested], success, NOW));
 
-function eventOf(decision: Decision): PaymentEvent {
-  if (decision.kind !== 'append') throw new Error(`decided ${decision.kind}`);
-  return decision.event;
+/** The stream after these notifications. */
+function after(...notifications: readonly PaymentNotification[]): readonly PaymentEvent[] {
+  return notifications.reduce<readonly PaymentEvent[]>((stream, notification) => {
+    const decision = decide(stream, notification, CONTEXT);
+    return decision.kind === 'append' ? [...stream, ...decision.events] : stream;
+  }, [requested]);
 }
 
-const appId = { reason: 'app-id-mismatch', expected: '1', received: '2' } as const;
-const seller = { reason: 'seller-mismatch', expected: '3', received: '4' } as const;
+/** An operator ends the waiting of the last rejection. */
+function closedByOperator(events: readonly PaymentEvent[]): PaymentEvent {
+  const notificationEventId = paymentEventId(events.at(-1) as PaymentEvent);
+  return { type: 'PaymentNotificationResolved', data: { payNo: 'p1', notificationEventId, outcome: 'closed-by-operator', resolvedBy: 'alice', note: '', resolvedAt: '' } };
+}
 
-type Row = readonly [situation: string, events: readonly PaymentEvent[], notification: SuccessNotification | UnhandledNotification, decision: string];
+const laterType = { type: 'PaymentOfALaterVersion', data: {} } as unknown as PaymentEvent;
+const another = { providerTradeNo: 't2' };
 
-const unknown = { type: 'PaymentOfALaterVersion', data: {} } as unknown as PaymentEvent;
-const rejectedAmount = eventOf(decide([requested], { ...success, amount: '1' }, NOW));
+type Row = readonly [situation: string, events: readonly PaymentEvent[], notification: PaymentNotification, decision: string];
 
 const TABLE: readonly Row[] = [
-  ['no such payment', [], success, 'unknown-payment'],
-  ['no such payment, with a contradiction', [], { ...success, contradictions: [appId] }, 'unknown-payment'],
-  ['no such payment, other type', [], unhandled, 'not-handled'],
-  ['requested, and agreed', [requested], success, 'PaymentSucceeded'],
-  ['requested, later event types in between', [unknown, requested, unknown], success, 'PaymentSucceeded'],
-  ['requested, type not handled', [requested], unhandled, 'not-handled'],
+  ...[success, closed, failed, refund, refundFailed].map((notification): Row => [`no such payment: ${notification.kind}`, [], notification, 'unknown-payment']),
+  ['no such payment, with a contradiction', [], { ...success, claims: { appId: '2' } }, 'unknown-payment'],
+
+  ['requested: paid', [requested], success, 'PaymentSucceeded'],
+  ['requested, later event types in between: paid', [laterType, requested, laterType], success, 'PaymentSucceeded'],
+  ['requested: closed', [requested], closed, 'PaymentClosed'],
+  ['requested: failed attempt', [requested], failed, 'PaymentAttemptFailed'],
+  ['requested: refund', [requested], refund, 'refund-before-success  t1'],
+  ['requested: failed refund', [requested], refundFailed, 'refund-failed  ABNORMAL'],
+
   ['another amount', [requested], { ...success, amount: '2000' }, 'amount-mismatch 1999 2000'],
   ['an amount that only looks different', [requested], { ...success, amount: '01999' }, 'amount-mismatch 1999 01999'],
   ['another currency', [requested], { ...success, currency: 'USD' }, 'currency-mismatch CNY USD'],
   ['another currency and amount', [requested], { ...success, currency: 'USD', amount: '1' }, 'currency-mismatch CNY USD'],
-  ['another app id', [requested], { ...success, contradictions: [appId] }, 'app-id-mismatch 1 2'],
-  ['another app id and seller', [requested], { ...success, contradictions: [appId, seller] }, 'app-id-mismatch 1 2'],
-  ['another seller and amount', [requested], { ...success, contradictions: [seller], amount: '1' }, 'seller-mismatch 3 4'],
+  ['another app id', [requested], { ...success, claims: { appId: '2' } }, 'app-id-mismatch 1 2'],
+  ['another app id and seller', [requested], { ...success, claims: { appId: '2', sellerId: '4' } }, 'app-id-mismatch 1 2'],
+  ['another seller and amount', [requested], { ...success, claims: { appId: '1', sellerId: '4' }, amount: '1' }, 'seller-mismatch 3 4'],
+  ['a seller that should be there and is not', [requested], { ...success, claims: { appId: '1', sellerId: '' } }, 'seller-mismatch 3 '],
+  ['a claim that the provider does not make', [requested], { ...success, claims: { appId: '1' } }, 'PaymentSucceeded'],
+  ['a claim that the account does not ask for', [requested], { ...success, claims: { mchid: 'm' } }, 'PaymentSucceeded'],
+  ['the test mode', [requested], { ...success, claims: { livemode: 'false' } }, 'livemode-mismatch true false'],
   ['another account of the provider', [requested], { ...success, account: 'second' }, 'provider-mismatch alipay/main alipay/second'],
   ['another provider', [requested], { ...success, provider: 'standard' }, 'provider-mismatch alipay/main standard/main'],
-  ['paid, the same again', [requested, succeeded], success, 'duplicate'],
-  ['paid, told by another notification', [requested, succeeded], { ...success, notificationId: 'n2', providerType: 'TRADE_FINISHED' }, 'duplicate'],
-  ['paid, later by the provider\'s clock', [requested, succeeded], { ...success, paidAt: '2027-01-01T00:00:00.000Z' }, 'duplicate'],
-  ['paid, and by another trade too', [requested, succeeded], { ...success, providerTradeNo: 't2' }, 'paid-by-another-trade t1 t2'],
-  ['paid, same trade with another amount', [requested, succeeded], { ...success, amount: '1' }, 'amount-mismatch 1999 1'],
-  ['paid, type not handled', [requested, succeeded], unhandled, 'not-handled'],
-  ['rejected, the same again', [requested, rejectedAmount], { ...success, amount: '1' }, 'duplicate'],
-  ['rejected, the same by another notification', [requested, rejectedAmount], { ...success, amount: '1', notificationId: 'n7' }, 'duplicate'],
-  ['rejected, yet another amount', [requested, rejectedAmount], { ...success, amount: '2' }, 'amount-mismatch 1999 2'],
-  ['rejected, same amount by another trade', [requested, rejectedAmount], { ...success, amount: '1', providerTradeNo: 't2' }, 'amount-mismatch 1999 1'],
-  ['rejected, then agreed', [requested, rejectedAmount], success, 'PaymentSucceeded'],
+  ['a closing from another account', [requested], { ...closed, account: 'second' }, 'provider-mismatch alipay/main alipay/second'],
+  ['a failed attempt in the test mode', [requested], { ...failed, claims: { livemode: 'false' } }, 'livemode-mismatch true false'],
+
+  ['paid: the same again', after(success), success, 'duplicate fact'],
+  ['paid: told by another notification', after(success), { ...success, notificationId: 'n2', providerType: 'TRADE_FINISHED' }, 'duplicate fact'],
+  ["paid: later by the provider's clock", after(success), { ...success, paidAt: '2027-01-01T00:00:00.000Z' }, 'duplicate fact'],
+  ['paid: and by another trade too', after(success), { ...success, ...another }, 'paid-by-another-trade t1 t2'],
+  ['paid: the same trade with another amount', after(success), { ...success, amount: '1' }, 'amount-mismatch 1999 1'],
+  ['paid: closed', after(success), closed, 'closed-after-success t1 t1'],
+  ['paid: closed, once more', after(success, closed), { ...closed, closedAt: '2027-01-01T00:00:00.000Z', notificationId: 'n2' }, 'duplicate rejection'],
+  ['paid: a failed attempt, told late', after(success), failed, 'PaymentAttemptFailed'],
+  ['paid: refund', after(success), refund, 'PaymentRefunded r1 500 500'],
+  ['paid: refund told as a sum', after(success), sum, 'PaymentRefunded r1 null 500'],
+  ['paid: refund of another trade', after(success), { ...refund, ...another }, 'paid-by-another-trade t1 t2'],
+  ['paid: refund in another currency', after(success), { ...refund, currency: 'USD' }, 'currency-mismatch CNY USD'],
+  ['paid: refund of another payment amount', after(success), { ...refund, paymentAmount: '2' }, 'amount-mismatch 1999 2'],
+  ['paid: failed refund', after(success), refundFailed, 'refund-failed  ABNORMAL'],
+  ['paid: failed refund, once more', after(success, refundFailed), refundFailed, 'duplicate rejection'],
+
+  ['refunded in part: the same again', after(success, refund), { ...refund, notificationId: 'n2' }, 'duplicate fact'],
+  ['refunded in part: another refund', after(success, refund), { ...refund, refundId: 'r2', refundAmount: '700' }, 'PaymentRefunded r2 700 1200'],
+  ['refunded in part: the rest', after(success, refund), { ...refund, refundId: 'r2', refundAmount: '1499' }, 'PaymentRefunded r2 1499 1999'],
+  ['refunded in part, as a sum: a larger sum', after(success, sum), { ...sum, refundId: 'r2', refundedTotal: '900' }, 'PaymentRefunded r2 null 900'],
+  ['refunded in part, as a sum: the earlier refund, told late', after(success, { ...sum, refundId: 'r2', refundedTotal: '900' }), sum, 'PaymentRefunded r1 null 900'],
+  ['refunded in part, as a sum: the amount of the same refund', after(success, sum), refund, 'PaymentRefunded r1 500 500'],
+  ['refunded in part: the same refund as a sum', after(success, refund), sum, 'duplicate fact'],
+  ['a sum without an id', after(success), { ...sum, refundId: null }, 'PaymentRefunded null null 500'],
+  ['a sum without an id, once more', after(success, { ...sum, refundId: null }), { ...sum, refundId: null, notificationId: 'n2' }, 'duplicate fact'],
+  ['a sum without an id, of refunds that were told one by one', after(success, refund), { ...sum, refundId: null }, 'duplicate fact'],
+  ['an amount without an id is known by its notification', after(success, { ...refund, refundId: null }), { ...refund, refundId: null, notificationId: 'n2' }, 'PaymentRefunded n2 500 1000'],
+  ['an amount without an id, the same notification', after(success, { ...refund, refundId: null }), { ...refund, refundId: null }, 'duplicate fact'],
+
+  ['closed: closed again', after(closed), { ...closed, notificationId: 'n2' }, 'duplicate fact'],
+  ['closed: paid', after(closed), success, 'PaymentSucceeded'],
+  ['closed: refund', after(closed), refund, 'refund-before-success  t1'],
+  ['closed: failed attempt', after(closed), failed, 'PaymentAttemptFailed'],
+
+  ['failed attempt: the same again', after(failed), { ...failed, notificationId: 'n2' }, 'duplicate fact'],
+  ['failed attempt: another', after(failed), { ...failed, attemptId: 'a2' }, 'PaymentAttemptFailed'],
+  ['failed attempt: paid', after(failed), success, 'PaymentSucceeded'],
+
+  ['held refund: paid', after(refund), success, 'PaymentSucceeded, PaymentRefunded r1 500 500, resolved stored'],
+  ['two held refunds: paid', after(refund, { ...refund, refundId: 'r2', refundAmount: '1499' }), success, 'PaymentSucceeded, PaymentRefunded r1 500 500, resolved stored, PaymentRefunded r2 1499 1999, resolved stored'],
+  ['held refund told twice in different words: paid', after(sum, { ...sum, refundId: null }), success, 'PaymentSucceeded, PaymentRefunded r1 null 500, resolved stored, resolved duplicate'],
+  ['held refund of another trade: paid', after({ ...refund, ...another }), success, 'PaymentSucceeded, paid-by-another-trade t1 t2, resolved rejected'],
+  ['held refund that an operator has closed: paid', [...after(refund), closedByOperator(after(refund))], success, 'PaymentSucceeded'],
+  ['held refund: told again', after(refund), { ...refund, notificationId: 'n2' }, 'duplicate rejection'],
+
+  ['rejected: the same again', after({ ...success, amount: '1' }), { ...success, amount: '1' }, 'duplicate rejection'],
+  ['rejected: by another notification', after({ ...success, amount: '1' }), { ...success, amount: '1', notificationId: 'n7' }, 'duplicate rejection'],
+  ['rejected: yet another amount', after({ ...success, amount: '1' }), { ...success, amount: '2' }, 'amount-mismatch 1999 2'],
+  ['rejected: the same amount by another trade', after({ ...success, amount: '1' }), { ...success, amount: '1', ...another }, 'amount-mismatch 1999 1'],
+  ['rejected: then agreed', after({ ...success, amount: '1' }), success, 'PaymentSucceeded'],
 ];
 
 function summary(decision: Decision): string {
-  if (decision.kind !== 'append') return decision.kind;
-  if (decision.event.type !== 'PaymentNotificationRejected') return decision.event.type;
-  const { reason, expected, received } = decision.event.data;
-  return `${reason} ${expected} ${received}`;
+  if (decision.kind === 'duplicate') return `duplicate ${decision.of}`;
+  return decision.kind === 'append' ? decision.events.map(describeEvent).join(', ') : decision.kind;
+}
+
+function describeEvent({ type, data }: PaymentEvent): string {
+  if (type === 'PaymentNotificationRejected') return `${data.reason} ${data.expected} ${data.received}`;
+  if (type === 'PaymentNotificationResolved') return `resolved ${data.outcome}`;
+  return type === 'PaymentRefunded' ? `${type} ${data.refundId} ${data.refundAmount} ${data.refundedTotal}` : type;
 }
 
 describe('what a notification means for a payment', () => {
   it.each(TABLE)('%s', (_situation, events, notification, decision) => {
-    expect(summary(decide(events, notification, NOW))).toBe(decision);
+    expect(summary(decide(events, notification, CONTEXT))).toBe(decision);
   });
 
-  it('copies the facts of the request into the success, and the trade from the notification', () => {
-    expect(succeeded).toEqual({
-      type: 'PaymentSucceeded',
-      data: {
-        payNo: 'p1', orderId: 'o1', outBusinessId: 'b1', orderType: '60201', userId: 'u1', amount: '1999', currency: 'CNY',
-        provider: 'alipay', account: 'main', providerTradeNo: 't1', notificationId: 'n1', paidAt: '2026-11-24T07:30:00.000Z',
-      },
-    });
+  it('is the rejection of a success whose trade has paid another payment, and of nothing else', () => {
+    const context = { ...CONTEXT, tradeHolder: 'p9' };
+    expect(summary(decide([requested], success, context))).toBe('trade-bound-to-another-payment p9 p1');
+    expect(summary(decide([requested], success, { ...CONTEXT, tradeHolder: 'p1' }))).toBe('PaymentSucceeded');
+    expect(summary(decide([requested], closed, context))).toBe('PaymentClosed');
   });
 
-  it('says in a rejection what was expected, what came and when', () => {
-    expect(rejectedAmount).toEqual({
+  it('copies the facts of the request into every published event, and the trade from the notification', () => {
+    const facts = { payNo: 'p1', orderId: 'o1', outBusinessId: 'b1', orderType: '60201', userId: 'u1', amount: '1999', currency: 'CNY' };
+    const trade = { provider: 'alipay', account: 'main', providerTradeNo: 't1', notificationId: 'n1' };
+    expect(after(failed, closed, success, refund).slice(1)).toEqual([
+      { type: 'PaymentAttemptFailed', data: { ...facts, ...trade, attemptId: 'a1', reason: 'declined', failedAt: '2026-11-24T07:20:00.000Z' } },
+      { type: 'PaymentClosed', data: { ...facts, ...trade, closedAt: '2026-11-24T07:40:00.000Z' } },
+      { type: 'PaymentSucceeded', data: { ...facts, ...trade, paidAt: '2026-11-24T07:30:00.000Z' } },
+      { type: 'PaymentRefunded', data: { ...facts, ...trade, refundId: 'r1', refundAmount: '500', refundedTotal: '500', refundedAt: '2026-11-24T07:50:00.000Z' } },
+    ]);
+  });
+
+  it('says in a rejection what was expected, what came, when, and all that the notification said', () => {
+    const notification = { ...success, amount: '1' };
+    expect(after(notification).at(-1)).toEqual({
       type: 'PaymentNotificationRejected',
       data: {
-        payNo: 'p1', provider: 'alipay', account: 'main', providerTradeNo: 't1', notificationId: 'n1',
-        reason: 'amount-mismatch', expected: '1999', received: '1', rejectedAt: NOW.toISOString(),
+        payNo: 'p1', provider: 'alipay', account: 'main', providerTradeNo: 't1', notificationId: 'n1', kind: 'succeeded',
+        reason: 'amount-mismatch', expected: '1999', received: '1', rejectedAt: NOW.toISOString(), notification,
       },
     });
   });
+});
 
-  it('ends with one success and one event per rejection, in whatever order and however often the notifications come', () => {
-    const notifications = [success, { ...success, providerTradeNo: 't2', amount: '1' }, { ...success, amount: '5' }, unhandled, success, { ...success, amount: '5' }];
-    for (let round = 0; round < notifications.length; round++) {
-      const order = [...notifications.slice(round), ...notifications.slice(0, round), ...notifications];
-      const events = order.reduce<readonly PaymentEvent[]>((stream, notification) => {
-        const decision = decide(stream, notification, NOW);
-        return decision.kind === 'append' ? [...stream, decision.event] : stream;
-      }, [requested]);
-      expect(events.map(({ type }) => type).sort()).toEqual(['PaymentNotificationRejected', 'PaymentNotificationRejected', 'PaymentRequested', 'PaymentSucceeded']);
+/** Numbers from 0 up to `bound` - 1; the seed makes a failure repeatable. */
+function createRandom(seed: number): (bound: number) => number {
+  let state = seed;
+  return (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+}
+
+/** Everything that one trade can be told about: single refunds, sums, refunds told both ways, and contradictions. */
+const TOLD: readonly PaymentNotification[] = [
+  success, { ...success, notificationId: 'n2' }, closed, failed, { ...failed, attemptId: 'a2' }, refund, { ...refund, refundId: 'r2', refundAmount: '700' },
+  sum, { ...sum, refundId: 'r2', refundedTotal: '1200' }, { ...sum, refundId: null, refundedTotal: '1200' }, { ...sum, refundId: 'r3', refundedTotal: '1999' },
+  refundFailed, { ...success, amount: '5' }, { ...success, claims: { appId: '2' } }, { ...refund, ...another, refundId: 'r4' }, { ...refund, currency: 'USD' }, { ...closed, account: 'second' },
+];
+
+/** Where a payment has ended, without the order in which it was told. */
+function settled(events: readonly PaymentEvent[]) {
+  const state = fold(events);
+  const orderReasons = new Set(['refund-before-success', 'closed-after-success']);
+  const waiting = [...state.rejections.values()].filter(({ reason, isResolved }) => !isResolved && !orderReasons.has(reason));
+  return {
+    status: statusOf(state),
+    paidBy: state.succeeded?.providerTradeNo ?? null,
+    isPaidAndClosed: isPaidAndClosed(state),
+    failedAttempts: [...state.failedAttempts].sort(),
+    refunded: state.succeeded === null ? 'held' : state.refundedTotal,
+    rejected: waiting.map(({ kind, reason, expected, received, notification }) => JSON.stringify([kind, reason, expected, received, notification?.providerTradeNo])).sort(),
+  };
+}
+
+describe('a set of notifications', () => {
+  it('ends in the same state in any order and multiplicity', () => {
+    for (let seed = 1; seed <= 500; seed++) {
+      const random = createRandom(seed);
+      const chosen = TOLD.filter(() => random(2) === 0);
+      const first = settled(after(...chosen));
+      for (let order = 0; order < 3; order++) {
+        const told = [...chosen, ...chosen.filter(() => random(3) === 0)].map((notification) => ({ notification, at: random(1_000_000) }));
+        const shuffled = told.sort((a, b) => a.at - b.at).map(({ notification }) => notification);
+        expect(settled(after(...shuffled)), `seed ${seed}`).toEqual(first);
+      }
+    }
+  });
+
+  it('gives at most one success, one closing, one event per attempt and per amount or sum of a refund, and refunds only after the success', () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const random = createRandom(seed);
+      const told = Array.from({ length: 30 }, () => TOLD[random(TOLD.length)] as PaymentNotification);
+      const events = after(...told, ...told);
+      const types = events.map(({ type }) => type);
+      const count = (wanted: string): number => types.filter((type) => type === wanted).length;
+      expect([count('PaymentSucceeded') <= 1, count('PaymentClosed') <= 1, count('PaymentAttemptFailed') <= 2], `seed ${seed}`).toEqual([true, true, true]);
+      const refunds = events.flatMap((event) => (event.type === 'PaymentRefunded' && event.data.refundId !== null ? [`${event.data.refundId} ${event.data.refundAmount}`] : []));
+      expect(new Set(refunds).size, `seed ${seed}`).toBe(refunds.length);
+      const firstRefund = types.indexOf('PaymentRefunded');
+      expect(firstRefund === -1 || (types.includes('PaymentSucceeded') && types.indexOf('PaymentSucceeded') < firstRefund), `seed ${seed}`).toBe(true);
+      const totals = events.flatMap((event) => (event.type === 'PaymentRefunded' ? [BigInt(event.data.refundedTotal)] : []));
+      expect(totals.every((total, index) => index === 0 || total >= (totals[index - 1] ?? 0n)), `seed ${seed}`).toBe(true);
     }
   });
 });

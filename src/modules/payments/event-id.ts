@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { PaymentEvent } from '../../contracts/payment-events.ts';
+import type { PaymentEvent, PaymentNotificationRejected } from '../../contracts/payment-events.ts';
+import { factParts } from './notification-fact.ts';
 
 /** Namespace of all ids made here. Changing it would make every retried fact a new one. */
 const NAMESPACE = Buffer.from('6f1b8f0c6a5d4e0f9a3b2c7d1e8f4a55', 'hex');
@@ -17,21 +18,37 @@ export function paymentEventId(event: PaymentEvent): string {
     case 'PaymentSucceeded':
       return tradeFactId(event.data, 'succeeded');
     case 'PaymentAttemptFailed':
-      return tradeFactId(event.data, 'attempt-failed');
+      return tradeFactId(event.data, 'attempt-failed', event.data.attemptId);
     case 'PaymentClosed':
       return tradeFactId(event.data, 'closed');
-    case 'PaymentRefunded':
-      return tradeFactId(event.data, 'refunded', event.data.refundId);
+    case 'PaymentRefunded': {
+      const { refundId, refundAmount, refundedTotal } = event.data;
+      return tradeFactId(event.data, 'refunded', refundId ?? '', refundAmount ?? '', refundedTotal);
+    }
     case 'PaymentNotificationRejected':
-      return tradeFactId(event.data, 'rejected', event.data.reason, event.data.received);
+      return rejectionId(event.data);
+    case 'PaymentNotificationResolved':
+      return resolvedId(event.data.notificationEventId);
   }
+}
+
+/** The rejection of a success has the id that it had before other kinds were rejected, too. */
+function rejectionId(data: PaymentNotificationRejected): string {
+  const { kind, reason, received, notification } = data;
+  if (kind === 'succeeded' || notification === null) return tradeFactId(data, 'rejected', reason, received);
+  return tradeFactId(data, 'rejected', reason, received, kind, ...factParts(notification));
+}
+
+/** A notification stops waiting once, whoever ends it. */
+export function resolvedId(notificationEventId: string): string {
+  return nameBasedId(['resolved', notificationEventId]);
 }
 
 export interface TradeIdentity {
   readonly provider: string;
   readonly account: string;
   readonly providerTradeNo: string;
-  readonly payNo: string;
+  readonly payNo: string | null;
 }
 
 /**
@@ -39,7 +56,7 @@ export interface TradeIdentity {
  * in the modules' ledgers as "already applied".
  */
 export function tradeFactId(trade: TradeIdentity, kind: string, ...more: readonly string[]): string {
-  return nameBasedId([trade.provider, trade.account, trade.providerTradeNo, kind, trade.payNo, ...more]);
+  return nameBasedId([trade.provider, trade.account, trade.providerTradeNo, kind, trade.payNo ?? '', ...more]);
 }
 
 /** UUID version 5 (RFC 9562). The parts are encoded as JSON, so that no two lists of parts give the same name. */

@@ -1,9 +1,15 @@
-export { generateDemoAccounts, type DemoAccounts } from './demo-accounts.ts';
+export type { Trade } from './bind-trade.ts';
+export { completeDemoAccounts, generateDemoAccounts, type DemoAccounts } from './demo-accounts.ts';
 export { paymentRoutes, viewPayment, type PaymentView } from './payment-routes.ts';
 export { readProviderAccounts, type ProviderAccounts } from './provider-accounts.ts';
 export { createReceiveNotification, type ReceiveDeps, type ReceiveNotification } from './receive-notification.ts';
 export { createRecentPayments, type RecentPayments } from './recent-payments.ts';
 export { createRequestPayment, type RequestPayment, type RequestPaymentResult } from './request-payment.ts';
-export { signSuccess, type SignedWebhook, type SigningKey, type SuccessFacts } from './providers/sign-success.ts';
-export { UNMATCHED_EVENT_TYPE, type PaymentNotificationUnmatched } from './unmatched.ts';
+export { OutcomeNotSentError, type OutcomeToSign, type SignedWebhook } from './providers/outcome-to-sign.ts';
+export { signNotification, signSuccess, type SigningKey, type SuccessFacts } from './providers/sign-notification.ts';
 export { webhookRoutes, type WebhookRoutesDeps } from './webhook-routes.ts';
+export { createArrivals, type Arrivals } from './arrivals.ts';
+export { createNotificationRegister } from './notification-register.ts';
+export { notificationRoutes, type NotificationRoutesDeps } from './notification-routes.ts';
+export { createReevaluator } from './re-evaluator.ts';
+export { providersByName } from './providers/registry.ts';

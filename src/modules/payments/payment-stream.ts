@@ -1,4 +1,5 @@
-import { paymentStream, type PaymentEvent } from '../../contracts/payment-events.ts';
+import { upcastEvent, versionOf, type VersionedEventType } from '../../contracts/event-versions.ts';
+import { paymentStream, type PaymentEvent, type PaymentEventMetadata } from '../../contracts/payment-events.ts';
 import { nameBasedId, paymentEventId } from './event-id.ts';
 import type { EventStore, ExpectedRevision, NewEvent, StoredEvent } from '../../platform/event-store/event-store.ts';
 
@@ -14,9 +15,9 @@ export async function readPayment(store: Pick<EventStore, 'readStream'>, payNo: 
   return { events: stored.map(toPaymentEvent), revision: stored.at(-1)?.revision ?? 'no-stream' };
 }
 
-/** Types of a later version pass through; the state ignores what it does not know. */
-function toPaymentEvent({ type, data }: StoredEvent): PaymentEvent {
-  return { type, data } as PaymentEvent;
+/** Older versions are brought up to the current one. Types of a later version pass through; the state ignores what it does not know. */
+function toPaymentEvent(event: StoredEvent): PaymentEvent {
+  return { type: event.type, data: upcastEvent(event) } as PaymentEvent;
 }
 
 export interface Cause {
@@ -27,13 +28,15 @@ export interface Cause {
 }
 
 export function toNewEvent(event: PaymentEvent, cause: Cause): NewEvent {
-  return { id: paymentEventId(event), type: event.type, data: event.data, metadata: toMetadata(event.data.payNo, cause) };
+  return { id: paymentEventId(event), type: event.type, data: event.data, metadata: toMetadata(event.type, event.data.payNo, cause) };
 }
 
 const TRACE_ID = /^[0-9a-f]{32}$/;
 
-export function toMetadata(payNo: string, { causationId, traceId }: Cause): Record<string, string> {
-  const metadata = { $correlationId: payNo, $causationId: causationId };
+/** @param correlationId number of the payment; where none is known, that of the trade. */
+export function toMetadata(type: VersionedEventType, correlationId: string, { causationId, traceId }: Cause): PaymentEventMetadata {
+  const version = versionOf(type);
+  const metadata = { $correlationId: correlationId, $causationId: causationId, ...(version > 1 ? { schemaVersion: version } : {}) };
   if (traceId === undefined || !TRACE_ID.test(traceId)) return metadata;
   // The span has no recorder of its own; its id only has to differ from that of other causes in the trace.
   const spanId = nameBasedId([traceId, causationId]).replaceAll('-', '').slice(-16);

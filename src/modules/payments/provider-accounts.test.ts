@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../contracts/errors.ts';
-import { generateDemoAccounts } from './demo-accounts.ts';
+import { completeDemoAccounts, generateDemoAccounts } from './demo-accounts.ts';
 import { readProviderAccounts } from './provider-accounts.ts';
-import { signSuccess } from './providers/sign-success.ts';
+import { signSuccess } from './providers/sign-notification.ts';
 
 const SECRET = `whsec_${'A'.repeat(42)}A=`;
 const standard = { provider: 'standard', account: 'main', keys: [{ id: 'k', secret: SECRET }] };
@@ -23,7 +23,7 @@ describe('the accounts file', () => {
     ['a list', [], 'provider accounts must be an object'],
     ['no accounts', {}, 'provider accounts.accounts must be a list'],
     ['an empty list', { accounts: [] }, 'provider accounts.accounts must be a list with at least one entry'],
-    ['an unknown provider', { accounts: [{ ...standard, provider: 'paypal' }] }, 'accounts[0].provider must be one of standard, alipay'],
+    ['an unknown provider', { accounts: [{ ...standard, provider: 'paypal' }] }, 'accounts[0].provider must be one of standard, alipay, wechatpay, stripe'],
     ['an account name that is no path segment', { accounts: [{ ...standard, account: 'a/b' }] }, 'accounts[0].account must be up to 32'],
     ['an account twice', { accounts: [standard, standard] }, 'accounts[1].account names standard/main a second time'],
     ['no keys', { accounts: [{ ...standard, keys: undefined }] }, 'accounts[0].keys must be a list'],
@@ -60,10 +60,53 @@ describe('generated demo accounts', () => {
     for (const key of signingKeys) {
       const webhook = signSuccess(key, facts);
       const verification = accounts.find(key.provider, key.account)?.verify({ headers: webhook.headers, body: Buffer.from(webhook.body) }, new Date());
-      expect(verification).toMatchObject({ outcome: 'verified', keyId: 'demo' });
+      expect(verification).toMatchObject({ outcome: 'verified', keyId: expect.stringMatching(/^demo(\+demo)?$/) });
       const reading = verification?.outcome === 'verified' ? verification.read() : null;
-      expect(reading).toMatchObject({ outcome: 'read', notification: { kind: 'succeeded', payNo: 'p1', amount: '5' } });
+      expect(reading).toMatchObject({ outcome: 'read', notifications: [{ kind: 'succeeded', payNo: 'p1', amount: '5' }] });
     }
     expect(JSON.stringify(accountsFile)).not.toContain('PRIVATE');
+  });
+
+  it('are one of each provider, with keys of their own', async () => {
+    const [first, second] = await Promise.all([generateDemoAccounts(), generateDemoAccounts()]);
+    expect(first.signingKeys.map(({ provider }) => provider)).toEqual(['standard', 'alipay', 'wechatpay', 'stripe']);
+    const secretOf = (key: object): unknown => ('secret' in key ? key.secret : 'privateKey' in key ? key.privateKey : null);
+    const secrets = [...first.signingKeys, ...second.signingKeys].map(secretOf);
+    expect(new Set(secrets).size).toBe(8);
+    expect(secrets).not.toContain(null);
+  });
+
+  it('that are older than a provider are completed, and what was in the files stays', async () => {
+    const old = await generateDemoAccounts(['standard', 'alipay']);
+    const own = { ...standard, account: 'main' };
+    const text = JSON.stringify({ accounts: [own, ...old.accountsFile.accounts] });
+    const completed = await completeDemoAccounts(text, JSON.stringify(old.signingKeys));
+    expect(completed?.accountsFile.accounts.slice(0, 3)).toEqual([own, ...old.accountsFile.accounts]);
+    expect(completed?.signingKeys.slice(0, 2)).toEqual(old.signingKeys);
+    const files = [JSON.stringify(completed?.accountsFile), JSON.stringify(completed?.signingKeys)] as const;
+    expect(readProviderAccounts(files[0]).list().map(({ provider, account }) => `${provider}/${account}`)).toEqual([
+      'standard/main', 'standard/demo', 'alipay/demo', 'wechatpay/demo', 'stripe/demo',
+    ]);
+    expect(await completeDemoAccounts(...files)).toBeNull();
+  });
+
+  it('that a start left without their account are replaced, so that account and key fit', async () => {
+    const whole = await generateDemoAccounts();
+    const withoutStripe = JSON.stringify({ accounts: whole.accountsFile.accounts.slice(0, 3) });
+    const completed = await completeDemoAccounts(withoutStripe, JSON.stringify(whole.signingKeys));
+    expect(completed?.signingKeys.map(({ provider }) => provider)).toEqual(['standard', 'alipay', 'wechatpay', 'stripe']);
+    expect(completed?.signingKeys[3]).not.toEqual(whole.signingKeys[3]);
+    const { secret } = completed?.signingKeys[3] as { secret: string };
+    expect(completed?.accountsFile.accounts[3]).toMatchObject({ provider: 'stripe', keys: [{ secret }] });
+  });
+
+  it.each([
+    ['there are no signing keys', JSON.stringify({ accounts: [{ ...standard, account: 'demo' }] }), ''],
+    ['the signing keys were emptied', JSON.stringify({ accounts: [{ ...standard, account: 'demo' }] }), '[]'],
+    ['no account is a demo', JSON.stringify({ accounts: [standard] }), '[{"provider":"standard","account":"demo"}]'],
+    ['the file is no JSON', '{', '[{"provider":"standard","account":"demo"}]'],
+    ['the file is a list', '[]', '[{"provider":"standard","account":"demo"}]'],
+  ])('are not added when %s', async (_what, accountsText, signingKeysText) => {
+    expect(await completeDemoAccounts(accountsText, signingKeysText)).toBeNull();
   });
 });

@@ -1,7 +1,7 @@
 import { isSupportedCurrency, parseMinorUnits } from '../../contracts/money.ts';
 import { paymentStream, type PaymentRequested } from '../../contracts/payment-events.ts';
+import { PAY_NO_PATTERN } from '../../contracts/payment-notifications.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
-import { PAY_NO_PATTERN } from './providers/notification.ts';
 import { toNewEvent } from './payment-stream.ts';
 import type { RecentPayments } from './recent-payments.ts';
 
@@ -9,6 +9,8 @@ export interface RequestPaymentDeps {
   readonly store: Pick<EventStore, 'append'>;
   readonly now: () => Date;
   readonly recent: RecentPayments;
+  /** What was told about this payment before it was requested can be evaluated now. */
+  readonly onRequested?: (payNo: string) => void;
 }
 
 export type RequestPayment = (facts: Omit<PaymentRequested, 'requestedAt'>, traceId?: string) => Promise<RequestPaymentResult>;
@@ -26,7 +28,7 @@ const PAY_NO = new RegExp(PAY_NO_PATTERN);
  * that only the very same request counts as a repetition.
  * @throws DependencyUnavailableError, AppendOutcomeUnknownError; calling again is safe after both.
  */
-export function createRequestPayment({ store, now, recent }: RequestPaymentDeps): RequestPayment {
+export function createRequestPayment({ store, now, recent, onRequested }: RequestPaymentDeps): RequestPayment {
   return async (facts, traceId) => {
     assertFacts(facts);
     const event = { type: 'PaymentRequested' as const, data: { ...facts, requestedAt: now().toISOString() } };
@@ -35,6 +37,7 @@ export function createRequestPayment({ store, now, recent }: RequestPaymentDeps)
     if (result.outcome === 'conflict') return { outcome: 'conflict' };
     // A repeated request may find that more has happened since; then an append at this revision is a conflict, and the stream is read.
     recent.keep(facts.payNo, { events: [event], revision: result.revision });
+    onRequested?.(facts.payNo);
     return { outcome: 'requested' };
   };
 }

@@ -1,31 +1,19 @@
-import { unmatchedStream } from '../../contracts/payment-events.ts';
+import { UNMATCHED_EVENT_TYPE, unmatchedStream, type PaymentNotificationUnmatched } from '../../contracts/payment-events.ts';
+import type { PaymentNotification } from '../../contracts/payment-notifications.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import { tradeFactId } from './event-id.ts';
-import type { SuccessNotification } from './providers/notification.ts';
+import { factParts } from './notification-fact.ts';
 import { toMetadata, type Cause } from './payment-stream.ts';
 
-/** A genuine success for a payment that nobody asked for (yet): kept for the operator, never published. */
-export interface PaymentNotificationUnmatched {
-  readonly payNo: string;
-  readonly provider: string;
-  readonly account: string;
-  readonly providerTradeNo: string;
-  readonly notificationId: string;
-  readonly amount: string;
-  readonly currency: string;
-  readonly paidAt: string;
-  readonly contradictions: SuccessNotification['contradictions'];
-  readonly receivedAt: string;
-}
-
-export const UNMATCHED_EVENT_TYPE = 'PaymentNotificationUnmatched';
-
-/** The store recognises a repeated id only for a while in a stream without an expected revision; a double is harmless. */
-export async function keepUnmatched(store: Pick<EventStore, 'append'>, notification: SuccessNotification, cause: Cause, now: Date, deadlineMs: number): Promise<void> {
-  const { payNo, provider, account, providerTradeNo, notificationId, amount, currency, paidAt, contradictions } = notification;
-  const data: PaymentNotificationUnmatched = {
-    payNo, provider, account, providerTradeNo, notificationId, amount, currency, paidAt, contradictions, receivedAt: now.toISOString(),
-  };
-  const event = { id: tradeFactId(notification, 'unmatched'), type: UNMATCHED_EVENT_TYPE, data, metadata: toMetadata(payNo, cause) };
+/**
+ * Keeps what a provider says about a payment that nobody asked for (yet), so that it can be evaluated when the payment
+ * turns up, whether or not the provider tells it again. The store recognises a repeated id only for a while in a stream
+ * without an expected revision; a double is harmless.
+ */
+export async function keepUnmatched(store: Pick<EventStore, 'append'>, notification: PaymentNotification, cause: Cause, now: Date, deadlineMs: number): Promise<void> {
+  const { payNo, provider, account, providerTradeNo, notificationId, kind } = notification;
+  const data: PaymentNotificationUnmatched = { payNo, provider, account, providerTradeNo, notificationId, notification, receivedAt: now.toISOString() };
+  const id = tradeFactId(notification, 'unmatched', kind, ...factParts(notification));
+  const event = { id, type: UNMATCHED_EVENT_TYPE, data, metadata: toMetadata(UNMATCHED_EVENT_TYPE, payNo ?? providerTradeNo, cause) };
   await store.append(unmatchedStream(provider, account), [event], 'any', deadlineMs);
 }

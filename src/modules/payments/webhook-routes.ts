@@ -17,6 +17,16 @@ export const WEBHOOK_BODY_SIZE_MAX = 64 * 1024;
 /** The last line behind the store's own deadlines: providers are promised an answer within 4 s. Covers a slow body too. */
 export const WEBHOOK_TIMEOUT_MS = 3_800;
 
+const asProviderExpects = (description: string) => Type.String({ description: `${description} Body in the form that the provider understands` });
+const ANSWERS = {
+  200: asProviderExpects('Stored, or known already: not to be sent again.'),
+  204: Type.Null({ description: 'The same, for WeChat Pay' }),
+  400: asProviderExpects('Genuine, but not in the agreed format.'),
+  401: asProviderExpects('Not proven to be genuine. No reason is given.'),
+  413: asProviderExpects('Larger than a notification can be.'),
+  503: asProviderExpects('Not stored, or about a payment that is not known yet: to be sent again.'),
+};
+
 interface WebhookPath {
   readonly provider: string;
   readonly account: string;
@@ -38,6 +48,7 @@ export function webhookRoutes({ receive, log }: WebhookRoutesDeps): FastifyPlugi
         tags: ['webhooks'],
         summary: 'Receives a signed notification of a payment provider',
         params: Type.Object({ provider: Type.String(), account: Type.String() }),
+        response: ANSWERS,
       },
       bodyLimit: WEBHOOK_BODY_SIZE_MAX,
       handlerTimeout: WEBHOOK_TIMEOUT_MS,

@@ -14,6 +14,7 @@ export function createMetrics() {
     webhooks: counter('webhooks_total', 'Webhook requests by provider account and outcome', ['provider', 'account', 'outcome']),
     webhookRefused: counter('webhook_refused_total', 'Webhooks that failed authentication, by reason', ['provider', 'account', 'reason']),
     webhookNotHandled: counter('webhook_not_handled_total', 'Genuine webhooks of a type that nothing is made of, by type', ['provider', 'type']),
+    notificationsWaiting: gauge('notifications_waiting', 'Genuine notifications that wait for a payment or a person, by state', ['state']),
     webhookSeconds: histogram('webhook_seconds', 'Time to answer a webhook', ['provider']),
     appendSeconds: histogram('append_seconds', 'Time of one append to the event store, retries included'),
     published: counter('published_total', 'Messages proven to be published (confirmed and not returned)'),

@@ -5,6 +5,7 @@
  *
  * | window                | certain                          | not yet                          |
  * | --------------------- | -------------------------------- | -------------------------------- |
+ * | `trade.bound`         | the trade belongs to the payment | its success is not stored        |
  * | `payment.appended`    | the event is in the store        | provider not answered, unpublished |
  * | `projector.published` | the message was handed to the socket | not confirmed by the broker  |
  * | `projector.confirmed` | the broker holds the message     | checkpoint not moved             |
@@ -13,6 +14,7 @@
  * | `replay.published`    | a part of a replay is confirmed  | its progress is not stored       |
  */
 export type Window =
+  | 'trade.bound'
   | 'payment.appended'
   | 'projector.published'
   | 'projector.confirmed'

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Notification } from './notification.ts';
+import type { Claims, Notification } from '../../../contracts/payment-notifications.ts';
 
 /**
  * What a payment provider is to us: how its accounts are configured, how it proves that a notification is genuine, and
@@ -11,12 +11,16 @@ export interface Provider {
   /** Reads one entry of the accounts file. @throws ConfigError naming the field. */
   readAccount(account: string, fields: AccountFields): ProviderAccount;
   answer(outcome: ReceiveOutcome, traceId: string): Answer;
+  /** Currencies that a payment can be opened in. */
+  readonly currencies: ReadonlySet<string>;
 }
 
 /** One merchant account with its verification keys. */
 export interface ProviderAccount {
   readonly provider: string;
   readonly account: string;
+  /** What notifications for this account must claim. Settings that are not set are left out, and not checked. */
+  readonly expects: Claims;
   /** Pure and without I/O: checks the raw bytes against every key that is active at `now`. */
   verify(request: WebhookRequest, now: Date): Verification;
 }
@@ -38,7 +42,8 @@ export type Verification =
     };
 
 export type Reading =
-  | { readonly outcome: 'read'; readonly notification: Notification }
+  /** Usually one. A notification that tells of two facts (an Alipay refund repeats the payment) gives them in the order they happened. */
+  | { readonly outcome: 'read'; readonly notifications: readonly [Notification, ...Notification[]] }
   /** Genuine, but not in the format that was agreed on; `field` is a JSON pointer or a parameter's name. */
   | { readonly outcome: 'malformed'; readonly field: string };
 
@@ -52,14 +57,20 @@ export type RefusalReason =
   | 'signature-type'
   | 'signature-malformed'
   | 'signature-mismatch'
+  /** WeChat Pay tests now and then that a wrong signature is refused. */
+  | 'signature-probe'
+  /** Names a key that the account does not have. */
+  | 'unknown-serial'
   | 'timestamp-stale'
   | 'timestamp-in-future'
   | 'no-active-key';
 
-/** What became of a webhook. The first four are durable or need no durability, and are the only ones acknowledged. */
+/** What became of a webhook. The first five are durable or need no durability, and are the only ones acknowledged. */
 export type ReceiveOutcome =
   | 'stored'
   | 'rejected'
+  /** Names no payment, only a trade that none of ours is known to be paid by: kept, and evaluated again by ourselves. */
+  | 'kept'
   | 'duplicate'
   | 'not-handled'
   | 'unknown-payment'
@@ -82,6 +93,7 @@ export const RETRY_AFTER_SECONDS = 5;
 export const STATUS_BY_OUTCOME: Readonly<Record<ReceiveOutcome, number>> = {
   stored: 200,
   rejected: 200,
+  kept: 200,
   duplicate: 200,
   'not-handled': 200,
   'unknown-payment': 503,

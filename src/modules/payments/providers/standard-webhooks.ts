@@ -1,22 +1,18 @@
-import { isUtf8 } from 'node:buffer';
 import { createHmac, createPublicKey, createSecretKey, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
-import secureJson from 'secure-json-parse';
-import { Type, type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { ConfigError } from '../../../contracts/errors.ts';
-import { parseMinorUnits } from '../../../contracts/money.ts';
-import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, type NotificationSource } from './notification.ts';
+import { CURRENCY_EXPONENTS } from '../../../contracts/money.ts';
 import { refuseUnknownFields, textField } from './account-fields.ts';
 import { decodeBase64 } from './base64.ts';
 import { problemAnswer } from './problem-answer.ts';
-import type { AccountFields, Provider, ProviderAccount, Reading, RefusalReason, Verification, WebhookRequest } from './provider.ts';
+import type { AccountFields, Provider, ProviderAccount, RefusalReason, Verification, WebhookRequest } from './provider.ts';
+import { readStandardPayload } from './standard-payload.ts';
 import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts';
 
 /**
  * Standard Webhooks 1.0 (standardwebhooks.com): `webhook-id`, `webhook-timestamp` and `webhook-signature` over
  * `id.timestamp.body`, with HMAC-SHA256 (`v1`, secret `whsec_…`) or Ed25519 (`v1a`, public key `whpk_…`).
  */
-export const standardWebhooks: Provider = { name: 'standard', readAccount, answer: problemAnswer };
+export const standardWebhooks: Provider = { name: 'standard', readAccount, answer: problemAnswer, currencies: new Set(Object.keys(CURRENCY_EXPONENTS)) };
 
 /** What the reference libraries use, in both directions: a clock that runs ahead is as suspect as a replay. */
 export const TIMESTAMP_TOLERANCE_SECONDS = 300;
@@ -33,7 +29,7 @@ const ED25519_KEY_BYTES = 32;
 function readAccount(account: string, fields: AccountFields): ProviderAccount {
   refuseUnknownFields(fields, ['provider', 'account', 'keys']);
   const keys = readKeys(fields, ['secret', 'publicKey'], readKey);
-  return { provider: standardWebhooks.name, account, verify: (request, now) => verifyRequest(account, keys, request, now) };
+  return { provider: standardWebhooks.name, account, expects: {}, verify: (request, now) => verifyRequest(account, keys, request, now) };
 }
 
 function readKey(fields: AccountFields): KeyObject {
@@ -68,7 +64,7 @@ function verifyRequest(account: string, keys: readonly VerificationKey<KeyObject
   const ageSeconds = Math.floor(now.getTime() / 1000) - Number(timestamp);
   if (ageSeconds > TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-stale');
   if (ageSeconds < -TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-in-future');
-  return { outcome: 'verified', keyId: match.id, read: () => readBody(account, id, body) };
+  return { outcome: 'verified', keyId: match.id, read: () => readStandardPayload({ provider: standardWebhooks.name, account, notificationId: id }, body) };
 }
 
 interface Signature {
@@ -104,56 +100,4 @@ function matches(key: KeyObject, { scheme, bytes }: Signature, signed: Buffer): 
 
 function refused(reason: RefusalReason): Verification {
   return { outcome: 'refused', reason };
-}
-
-const Envelope = Type.Object({ type: Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$' }), data: Type.Object({}) });
-
-/** Our own payload of a success; unknown members are ignored, so that a sender may add to it. */
-const PaymentSucceededPayload = Type.Object({
-  type: Type.Literal('payment.succeeded'),
-  data: Type.Object({
-    payNo: Type.String({ pattern: PAY_NO_PATTERN }),
-    tradeNo: Type.String({ pattern: PROVIDER_ID_PATTERN }),
-    amount: Type.String({ description: 'Integer minor units' }),
-    currency: Type.String({ pattern: '^[A-Z]{3}$' }),
-    paidAt: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$' }),
-  }),
-});
-
-const envelopeCheck = Compile(Envelope);
-const succeededCheck = Compile(PaymentSucceededPayload);
-
-export function readBody(account: string, webhookId: string, body: Buffer): Reading {
-  const value = parseJson(body);
-  if (!envelopeCheck.Check(value)) return { outcome: 'malformed', field: envelopeCheck.Errors(value)[0]?.instancePath ?? '' };
-  const source = { provider: standardWebhooks.name, account, notificationId: webhookId, providerType: value.type };
-  if (value.type !== 'payment.succeeded') return { outcome: 'read', notification: { kind: 'not-handled', ...source, payNo: payNoIn(value.data) } };
-  if (!succeededCheck.Check(value)) return { outcome: 'malformed', field: succeededCheck.Errors(value)[0]?.instancePath ?? '' };
-  return readSucceeded(source, value.data);
-}
-
-function readSucceeded(source: NotificationSource, data: Static<typeof PaymentSucceededPayload>['data']): Reading {
-  if (parseMinorUnits(data.amount) === null) return { outcome: 'malformed', field: '/data/amount' };
-  const paidAt = new Date(data.paidAt);
-  if (Number.isNaN(paidAt.getTime())) return { outcome: 'malformed', field: '/data/paidAt' };
-  const { payNo, tradeNo: providerTradeNo, amount, currency } = data;
-  return {
-    outcome: 'read',
-    notification: { kind: 'succeeded', ...source, payNo, providerTradeNo, amount, currency, paidAt: paidAt.toISOString(), contradictions: [] },
-  };
-}
-
-function payNoIn(data: object): string | null {
-  const { payNo } = data as { payNo?: unknown };
-  return typeof payNo === 'string' && new RegExp(PAY_NO_PATTERN).test(payNo) ? payNo : null;
-}
-
-/** @returns undefined for anything but a JSON document in UTF-8 without keys that reach an object's prototype. */
-function parseJson(body: Buffer): unknown {
-  if (!isUtf8(body)) return undefined;
-  try {
-    return secureJson.parse(body.toString('utf8'), undefined, { protoAction: 'error', constructorAction: 'error' });
-  } catch {
-    return undefined;
-  }
 }

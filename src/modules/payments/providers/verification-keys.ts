@@ -16,15 +16,15 @@ const KEY_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d)$/;
 
 /** @param read makes the key of one entry; it is called once, so that verification works on ready key objects. */
-export function readKeys<K>(fields: AccountFields, keyFields: readonly string[], read: (entry: AccountFields) => K): VerificationKey<K>[] {
-  const entries = listField(fields, 'keys');
-  if (entries.length > KEYS_MAX) throw new ConfigError(`${fields.path}.keys must hold at most ${KEYS_MAX} entries`);
+export function readKeys<K>(fields: AccountFields, keyFields: readonly string[], read: (entry: AccountFields) => K, list = 'keys'): VerificationKey<K>[] {
+  const entries = listField(fields, list);
+  if (entries.length > KEYS_MAX) throw new ConfigError(`${fields.path}.${list} must hold at most ${KEYS_MAX} entries`);
   const keys = entries.map((entry) => {
     refuseUnknownFields(entry, ['id', 'notAfter', ...keyFields]);
     const id = textField(entry, 'id', KEY_ID, 'letters, digits, dot, underscore or hyphen');
     return { id, notAfter: readInstant(entry, 'notAfter'), key: read(entry) };
   });
-  if (new Set(keys.map(({ id }) => id)).size !== keys.length) throw new ConfigError(`${fields.path}.keys names an id twice`);
+  if (new Set(keys.map(({ id }) => id)).size !== keys.length) throw new ConfigError(`${fields.path}.${list} names an id twice`);
   return keys;
 }
 

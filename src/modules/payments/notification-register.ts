@@ -1,0 +1,52 @@
+import type { Database } from '../../platform/database/database.ts';
+import type { EventStore } from '../../platform/event-store/event-store.ts';
+import type { Logger } from '../../platform/observe/logger.ts';
+import { backoffMs, pause } from '../../platform/process/backoff.ts';
+import type { Worker } from '../../platform/process/worker.ts';
+import { NOTIFICATION_EVENT_TYPES, projectNotification, readNotificationCheckpoint, storeNotificationCheckpoint } from './notification-rows.ts';
+
+export interface NotificationRegisterDeps {
+  readonly db: Database;
+  readonly store: Pick<EventStore, 'follow'>;
+  readonly log: Logger;
+}
+
+/** How often the checkpoint is stored when there was nothing for us: costs one row, saves a scan at the next start. */
+const IDLE_CHECKPOINT_INTERVAL_MS = 5_000;
+
+/** Follows the log and keeps the table of waiting notifications up to date. Order: row and checkpoint in one transaction. */
+export function createNotificationRegister({ db, store, log }: NotificationRegisterDeps): Worker {
+  let trouble: string | null = null;
+
+  async function follow(signal: AbortSignal): Promise<void> {
+    let storedAt = 0;
+    const onCheckpoint = async (position: bigint): Promise<void> => {
+      if (performance.now() - storedAt < IDLE_CHECKPOINT_INTERVAL_MS) return;
+      await storeNotificationCheckpoint(db, position);
+      storedAt = performance.now();
+      trouble = null;
+    };
+    const from = await readNotificationCheckpoint(db);
+    const handlers = { onEvent: (event: Parameters<typeof projectNotification>[1]) => projectNotification(db, event), onCheckpoint, onCaughtUp: () => void (trouble = null) };
+    await store.follow(from, { eventTypes: NOTIFICATION_EVENT_TYPES }, handlers, signal);
+  }
+
+  return {
+    name: 'notification-register',
+    async run(signal) {
+      for (let failures = 0; !signal.aborted; ) {
+        const startedAt = performance.now();
+        try {
+          await follow(signal);
+        } catch (error) {
+          const cause = error instanceof Error ? error.message : String(error);
+          if (trouble !== cause) log.warn({ event: 'notification-register.waiting', err: error });
+          trouble = cause;
+          failures = performance.now() - startedAt > IDLE_CHECKPOINT_INTERVAL_MS ? 1 : failures + 1;
+          await pause(backoffMs(failures), signal);
+        }
+      }
+    },
+    health: () => (trouble === null ? { status: 'ok' } : { status: 'degraded', reason: trouble }),
+  };
+}
