@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PROJECTOR_NAME } from '../../src/modules/projector/index.ts';
 import type { AppProcess } from '../harness/app-process.ts';
 import { until } from '../harness/until.ts';
 import type { OpenPayment } from '../harness/shop.ts';
@@ -51,7 +52,7 @@ function untilRole(app: AppProcess, role: Projector['role']): Promise<Projector>
 }
 
 async function storedEpoch(): Promise<bigint> {
-  const [row] = await site.query<{ epoch: string }>('SELECT epoch::text FROM checkpoints');
+  const [row] = await site.query<{ epoch: string }>(`SELECT epoch::text FROM checkpoints WHERE name = '${PROJECTOR_NAME}'`);
   return BigInt(row?.epoch ?? -1);
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PROJECTOR_NAME } from '../../src/modules/projector/index.ts';
 import { openSite, type Site } from '../harness/site.ts';
 
 const LOAD = 60;
@@ -28,7 +29,7 @@ test('SIGTERM under load ends the application in time with code 0, and the next 
   const stoppedAt = performance.now();
   expect(await site.app.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(performance.now() - stoppedAt).toBeLessThan(ENDED_WITHIN_MS);
-  const [lease] = await site.query('SELECT owner, lease_until FROM checkpoints');
+  const [lease] = await site.query(`SELECT owner, lease_until FROM checkpoints WHERE name = '${PROJECTOR_NAME}'`);
   expect(lease).toEqual({ owner: null, lease_until: null });
   // Whatever was in flight is committed or handed back: nothing is counted as a crash in the middle of a message.
   expect(await site.query('SELECT * FROM started_executions')).toEqual([]);

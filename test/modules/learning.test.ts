@@ -22,6 +22,7 @@ describe('publishing a course', () => {
   it('stores it, and changes it when asked again', async () => {
     const offer = { name: '代数', companyId: 'c1', charge: '201001', price: '1999', validDays: 30 };
     expect(await shop.call('PUT', '/learning/courses/a1', offer)).toEqual({ status: 200, body: { courseId: 'a1', currency: 'CNY', ...offer } });
+    expect((await shop.call('PUT', '/learning/courses/a1', { ...offer, currency: 'JPY' })).body).toMatchObject({ currency: 'JPY' });
     const changed = await shop.call('PUT', '/learning/courses/a1', { ...offer, price: '900000000000000' });
     expect(changed.body.price).toBe('900000000000000');
   });
@@ -30,6 +31,8 @@ describe('publishing a course', () => {
     ['a free course with a price', { charge: '201000', price: '1' }, 422, 'price-contradicts-charge'],
     ['a charged course without a price', { charge: '201001', price: '0' }, 422, 'price-contradicts-charge'],
     ['a price above every limit', { price: '1000000000000001' }, 422, 'price-invalid'],
+    ['a currency nobody can pay in', { currency: 'XTS' }, 422, 'currency-not-supported'],
+    ['a currency in lower case', { currency: 'cny' }, 400, 'validation-failed'],
     ['a price in yuan', { price: '19.99' }, 400, 'validation-failed'],
     ['a price as a number', { price: 1999 }, 400, 'validation-failed'],
     ['a charge of another dictionary', { charge: '201002' }, 400, 'validation-failed'],
@@ -113,11 +116,12 @@ describe('selecting a charged course', () => {
 });
 
 describe('the effect of a payment', () => {
-  it('is wanted for course payments that succeeded, and for nothing else', () => {
+  it('is wanted for course payments that succeeded or were refunded, and for nothing else', () => {
     const message = paid({ outBusinessId: 's' });
     expect(handler.actsOn(message)).toBe(true);
     expect(handler.actsOn({ ...message, businessKey2: OrderType.studyMaterials })).toBe(false);
-    expect(handler.actsOn({ ...message, messageType: 'payrefund_notify', type: 'PaymentRefunded' })).toBe(false);
+    expect(handler.actsOn({ ...message, messageType: 'payrefund_notify', type: 'PaymentRefunded' })).toBe(true);
+    expect(['payclosed_notify', 'payattemptfailed_notify'].map((messageType) => handler.actsOn({ ...message, messageType }))).toEqual([false, false]);
   });
 
   it('selects the course from the time of payment on, for its days of 24 hours', async () => {

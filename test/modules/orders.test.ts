@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { OrderType } from '../../src/contracts/codes.ts';
-import type { PaymentMessage } from '../../src/contracts/payment-messages.ts';
 import { learningHandler } from '../../src/modules/learning/index.ts';
-import type { OrderView } from '../../src/modules/orders/order-schemas.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { open, orderOf, placeCourseOrder, success, type Placed } from './course-order.ts';
 import { apply, newUser, openShop, paid, permutations, publish, select, type Shop } from './shop.ts';
 
 const handler = ordersHandler();
@@ -18,19 +17,6 @@ beforeEach(() => {
 });
 afterAll(() => shop.close());
 
-interface Placed {
-  readonly orderId: string;
-  readonly outBusinessId: string;
-  readonly userId: string;
-}
-
-async function placeCourseOrder(): Promise<Placed> {
-  const userId = newUser();
-  const outBusinessId = await select(shop, userId, await publish(shop));
-  const { body } = await shop.call('POST', '/orders', { outBusinessId, orderType: OrderType.course, userId });
-  return { orderId: body.orderId, outBusinessId, userId };
-}
-
 const materials = (outBusinessId: string, userId: string, ...prices: string[]) => ({
   outBusinessId,
   orderType: OrderType.studyMaterials,
@@ -38,10 +24,7 @@ const materials = (outBusinessId: string, userId: string, ...prices: string[]) =
   items: prices.map((price, index) => ({ goodsId: `g${index}`, goodsType: '60202', goodsName: `Book ${index}`, price })),
 });
 
-const open = async ({ orderId }: Placed, provider = 'alipay'): Promise<string> => (await shop.call('POST', `/orders/${orderId}/payments`, { provider, account: 'main' })).body.payNo;
-const success = ({ orderId, outBusinessId, userId }: Placed, payNo: string, facts: Partial<PaymentMessage['payment']> = {}) => paid({ orderId, outBusinessId, userId, payNo, ...facts });
-const orderOf = async ({ orderId }: Placed) => (await shop.call('GET', `/orders/${orderId}`)).body as OrderView;
-
+const openIn = (order: Placed, provider?: string) => open(shop, order, provider);
 describe('placing an order', () => {
   it('takes the price of a course from its selection, whatever the caller says', async () => {
     const userId = newUser();
@@ -57,7 +40,7 @@ describe('placing an order', () => {
     const { status, body } = await shop.call('POST', '/orders', materials('m1', 'u1', '999999999999999', '1'));
     expect(status).toBe(201);
     expect(body).toMatchObject({ amount: '1000000000000000', name: 'Book 0', orderType: '60202' });
-    expect(body.items?.map((item) => item.price)).toEqual(['999999999999999', '1']);
+    expect(body.items.map((item) => item.price)).toEqual(['999999999999999', '1']);
   });
 
   it('is one order for one business id, also when 50 requests race', async () => {
@@ -70,7 +53,7 @@ describe('placing an order', () => {
 
   it('refuses an order that contradicts the one there is', async () => {
     await shop.call('POST', '/orders', materials('taken', 'u1', '100'));
-    const contradictions = [materials('taken', 'u2', '100'), materials('taken', 'u1', '101'), { ...materials('taken', 'u1', '100'), orderType: OrderType.course }];
+    const contradictions = [materials('taken', 'u2', '100'), materials('taken', 'u1', '101'), { ...materials('taken', 'u1', '100'), currency: 'USD' }, { ...materials('taken', 'u1', '100'), orderType: OrderType.course }];
     for (const body of contradictions) {
       expect(await shop.call('POST', '/orders', body)).toMatchObject({ status: 409, body: { type: 'urn:paynotify:problem:order-contradicts' } });
     }
@@ -96,6 +79,7 @@ describe('placing an order', () => {
     ['no items', { items: [] }, 422, 'items-missing'],
     ['items for nothing', { items: [{ goodsId: 'g', goodsType: 't', goodsName: 'n', price: '0' }] }, 422, 'amount-invalid'],
     ['items above every limit', { items: [1, 2].map(() => ({ goodsId: 'g', goodsType: 't', goodsName: 'n', price: '1000000000000000' })) }, 422, 'amount-invalid'],
+    ['a currency nobody can pay in', { currency: 'XTS' }, 422, 'currency-not-supported'],
     ['an item with a negative price', { items: [{ goodsId: 'g', goodsType: 't', goodsName: 'n', price: '-1' }] }, 400, 'validation-failed'],
     ['an order type of another copy', { orderType: '602001' }, 400, 'validation-failed'],
     ['a business id with a blank', { outBusinessId: 'a b' }, 400, 'validation-failed'],
@@ -118,75 +102,90 @@ describe('placing an order', () => {
 
 describe('opening a payment', () => {
   it('writes the pay record, asks for the payment with the order\'s facts, and then gives out the payNo', async () => {
-    const order = await placeCourseOrder();
+    const order = await placeCourseOrder(shop);
     const { status, body } = await shop.call('POST', `/orders/${order.orderId}/payments`, { provider: 'standard', account: 'main' });
     expect(status).toBe(201);
     expect(body).toEqual({ payNo: expect.stringMatching(/^\d{19}$/), orderId: order.orderId, amount: '1999', currency: 'CNY', provider: 'standard', account: 'main', status: '601001' });
+    const { courseId: _, ...facts } = order;
     expect(shop.requested.at(-1)).toEqual({
-      payNo: body.payNo, ...order, orderType: '60201', amount: '1999', currency: 'CNY', provider: 'standard', account: 'main', description: 'Algebra',
+      payNo: body.payNo, ...facts, orderType: '60201', amount: '1999', currency: 'CNY', provider: 'standard', account: 'main', description: 'Algebra',
     });
     expect(await shop.db.payRecord.findUnique({ where: { payNo: body.payNo } })).toMatchObject({ status: '601001', requested: true, amount: 1999n });
   });
 
   it('gives each attempt a payNo of its own', async () => {
-    const order = await placeCourseOrder();
-    const payNos = await Promise.all(Array.from({ length: 10 }, () => open(order)));
+    const order = await placeCourseOrder(shop);
+    const payNos = await Promise.all(Array.from({ length: 10 }, () => openIn(order)));
     expect(new Set(payNos).size).toBe(10);
-    expect((await orderOf(order)).payRecords).toHaveLength(10);
+    expect((await orderOf(shop, order)).payRecords).toHaveLength(10);
   });
 
   it('answers 503 and leaves a record nobody can pay when the event store is away', async () => {
-    const order = await placeCourseOrder();
+    const order = await placeCourseOrder(shop);
     shop.requestFailure = new DependencyUnavailableError('event-store', 'away');
     expect(await shop.call('POST', `/orders/${order.orderId}/payments`, { provider: 'alipay', account: 'main' })).toMatchObject({ status: 503 });
     expect(await shop.db.payRecord.findMany({ where: { orderId: order.orderId } })).toMatchObject([{ status: '601001', requested: false }]);
   });
 
+  it('is possible only with a provider that takes the currency of the order', async () => {
+    const book = await shop.call('POST', '/orders', { ...materials('in-dollars', 'u1', '500'), currency: 'USD' });
+    const course = await placeCourseOrder(shop, { currency: 'JPY' });
+    for (const [orderId, currency] of [[book.body.orderId, 'USD'], [course.orderId, 'JPY']] as const) {
+      const refused = await shop.call('POST', `/orders/${orderId}/payments`, { provider: 'alipay', account: 'main' });
+      expect(refused).toMatchObject({ status: 422, body: { type: 'urn:paynotify:problem:currency-not-supported' } });
+      expect(await shop.db.payRecord.count({ where: { orderId } })).toBe(0);
+      const opened = await shop.call('POST', `/orders/${orderId}/payments`, { provider: 'standard', account: 'main' });
+      expect(opened).toMatchObject({ status: 201, body: { currency } });
+    }
+    expect(shop.requested.slice(-2).map(({ currency }) => currency)).toEqual(['USD', 'JPY']);
+  });
+
   it('refuses an unknown order, an unknown account and a paid order', async () => {
-    const order = await placeCourseOrder();
+    const order = await placeCourseOrder(shop);
     const ask = async (orderId: string, provider: string) => {
       const { status, body } = await shop.call('POST', `/orders/${orderId}/payments`, { provider, account: 'main' });
       return [status, body.type];
     };
     expect(await ask('42', 'alipay')).toEqual([404, 'urn:paynotify:problem:order-unknown']);
     expect(await ask(order.orderId, 'nobody')).toEqual([422, 'urn:paynotify:problem:account-unknown']);
-    await apply(shop, handler, success(order, await open(order)));
+    await apply(shop, handler, success(order, await openIn(order)));
     expect(await ask(order.orderId, 'alipay')).toEqual([409, 'urn:paynotify:problem:order-already-paid']);
   });
 });
 
 describe('the effect of a payment', () => {
-  it('is wanted for every success and for nothing else', () => {
+  it('is wanted for what changes a pay record, and for nothing else', () => {
     const message = paid({ outBusinessId: 's' });
     expect(handler.actsOn(message)).toBe(true);
     expect(handler.actsOn({ ...message, businessKey2: OrderType.studyMaterials })).toBe(true);
-    expect(handler.actsOn({ ...message, messageType: 'payclosed_notify', type: 'PaymentClosed' })).toBe(false);
+    expect(['payrefund_notify', 'payclosed_notify'].map((messageType) => handler.actsOn({ ...message, messageType }))).toEqual([true, true]);
+    expect(handler.actsOn({ ...message, messageType: 'payattemptfailed_notify', type: 'PaymentAttemptFailed' })).toBe(false);
   });
 
   it('pays the record and the order', async () => {
-    const order = await placeCourseOrder();
-    const payNo = await open(order);
+    const order = await placeCourseOrder(shop);
+    const payNo = await openIn(order);
     await apply(shop, handler, success(order, payNo, { providerTradeNo: 'T-first', paidAt: '2026-11-24T08:00:00.123Z' }));
-    expect(await orderOf(order)).toMatchObject({
+    expect(await orderOf(shop, order)).toMatchObject({
       status: '600002', paidPayNo: payNo, paidAt: '2026-11-24T08:00:00.123Z', overpaidAmount: '0',
       payRecords: [{ payNo, status: '601002', providerTradeNo: 'T-first', paidAt: '2026-11-24T08:00:00.123Z', channel: '603002', overpaid: false }],
     });
   });
 
   it.each([['alipay', '603002'], ['wechatpay', '603001'], ['standard', 'standard']])('records channel of %s as %s', async (provider, channel) => {
-    const order = await placeCourseOrder();
-    await apply(shop, handler, success(order, await open(order, provider), { provider }));
-    expect((await orderOf(order)).payRecords[0]!.channel).toBe(channel);
+    const order = await placeCourseOrder(shop);
+    await apply(shop, handler, success(order, await openIn(order, provider), { provider }));
+    expect((await orderOf(shop, order)).payRecords[0]!.channel).toBe(channel);
   });
 
   it('of a second payNo leaves the order and shows the money as overpaid', async () => {
-    const order = await placeCourseOrder();
-    const [first, second] = [await open(order), await open(order)];
+    const order = await placeCourseOrder(shop);
+    const [first, second] = [await openIn(order), await openIn(order)];
     await apply(shop, handler, success(order, first));
-    const before = await orderOf(order);
+    const before = await orderOf(shop, order);
     // The provider's clock says it was paid earlier; the log says it came second.
     await apply(shop, handler, success(order, second, { paidAt: '2020-01-01T00:00:00Z' }));
-    const after = await orderOf(order);
+    const after = await orderOf(shop, order);
     expect(after).toMatchObject({ status: '600002', paidPayNo: first, paidAt: before.paidAt, overpaidAmount: '1999' });
     expect(after.payRecords.map((record) => [record.payNo, record.status, record.overpaid])).toEqual([
       [first, '601002', false],
@@ -198,13 +197,13 @@ describe('the effect of a payment', () => {
     const seen = new Set<string>();
     for (const arrival of permutations([0, 1, 2])) {
       for (const batched of [false, true]) {
-        const order = await placeCourseOrder();
-        const messages = [success(order, await open(order)), success(order, await open(order)), success(order, await open(order))];
+        const order = await placeCourseOrder(shop);
+        const messages = [success(order, await openIn(order)), success(order, await openIn(order)), success(order, await openIn(order))];
         const sorted = arrival.map((index) => messages[index]!);
         for (let time = 0; time < 2; time++) {
           if (batched) await apply(shop, handler, ...sorted);
           else for (const message of sorted) await apply(shop, handler, message);
-          const { paidPayNo, status, payRecords } = await orderOf(order);
+          const { paidPayNo, status, payRecords } = await orderOf(shop, order);
           const overpaid = payRecords.map((record) => record.overpaid);
           seen.add(JSON.stringify([messages.findIndex(({ payment }) => payment.payNo === paidPayNo), status, overpaid]));
         }
@@ -214,8 +213,8 @@ describe('the effect of a payment', () => {
   });
 
   it('changes nothing when it is applied again, also long after', async () => {
-    const order = await placeCourseOrder();
-    const message = success(order, await open(order));
+    const order = await placeCourseOrder(shop);
+    const message = success(order, await openIn(order));
     await apply(shop, handler, message, message);
     const rows = async () => [await shop.db.order.findUnique({ where: { orderId: order.orderId } }), await shop.db.payRecord.findMany({ where: { orderId: order.orderId } })];
     const first = await rows();
@@ -223,20 +222,9 @@ describe('the effect of a payment', () => {
     expect(await rows()).toEqual(first);
   });
 
-  it('does not take a refunded record or a closed order back to paid', async () => {
-    const order = await placeCourseOrder();
-    const payNo = await open(order);
-    const message = success(order, payNo);
-    await apply(shop, handler, message);
-    await shop.db.payRecord.update({ where: { payNo }, data: { status: '601003' } });
-    await shop.db.order.update({ where: { orderId: order.orderId }, data: { status: '600004' } });
-    await apply(shop, handler, message);
-    expect(await orderOf(order)).toMatchObject({ status: '600004', payRecords: [{ status: '601003' }] });
-  });
-
   it('writes a batch of 100 payments, some twice, each once', async () => {
-    const orders = await Promise.all(Array.from({ length: 100 }, async () => placeCourseOrder()));
-    const messages = await Promise.all(orders.map(async (order) => success(order, await open(order))));
+    const orders = await Promise.all(Array.from({ length: 100 }, async () => placeCourseOrder(shop)));
+    const messages = await Promise.all(orders.map(async (order) => success(order, await openIn(order))));
     await apply(shop, handler, ...messages, ...messages.slice(0, 30));
     const where = { orderId: { in: orders.map(({ orderId }) => orderId) } };
     expect(await shop.db.order.count({ where: { ...where, status: '600002' } })).toBe(100);
@@ -251,27 +239,27 @@ describe('the effect of a payment', () => {
     ['provider-mismatch', { provider: 'wechatpay' }],
     ['provider-mismatch', { account: 'second' }],
   ])('is refused as %s for a message with %o, and its whole batch with it', async (code, facts) => {
-    const [good, bad] = [await placeCourseOrder(), await placeCourseOrder()];
-    const batch = [success(good, await open(good)), success(bad, await open(bad), facts)];
+    const [good, bad] = [await placeCourseOrder(shop), await placeCourseOrder(shop)];
+    const batch = [success(good, await openIn(good)), success(bad, await openIn(bad), facts)];
     await expect(apply(shop, handler, ...batch)).rejects.toMatchObject({ name: 'MessageError', code });
-    expect((await orderOf(good)).status).toBe('600001');
-    expect((await orderOf(bad)).status).toBe('600001');
+    expect((await orderOf(shop, good)).status).toBe('600001');
+    expect((await orderOf(shop, bad)).status).toBe('600001');
   });
 
   it('is refused when the trade number has paid another record, before or in the same batch', async () => {
-    const [first, second] = [await placeCourseOrder(), await placeCourseOrder()];
-    const [a, b] = [success(first, await open(first), { providerTradeNo: 'T-one' }), success(second, await open(second), { providerTradeNo: 'T-one' })];
+    const [first, second] = [await placeCourseOrder(shop), await placeCourseOrder(shop)];
+    const [a, b] = [success(first, await openIn(first), { providerTradeNo: 'T-one' }), success(second, await openIn(second), { providerTradeNo: 'T-one' })];
     await expect(apply(shop, handler, a, b)).rejects.toMatchObject({ code: 'trade-number-taken' });
     await apply(shop, handler, a);
     await expect(apply(shop, handler, b)).rejects.toMatchObject({ code: 'trade-number-taken', message: expect.stringContaining(a.payment.payNo) });
-    expect((await orderOf(second)).status).toBe('600001');
+    expect((await orderOf(shop, second)).status).toBe('600001');
   });
 
   it('is refused when the record was paid by another trade', async () => {
-    const order = await placeCourseOrder();
-    const payNo = await open(order);
+    const order = await placeCourseOrder(shop);
+    const payNo = await openIn(order);
     await apply(shop, handler, success(order, payNo, { providerTradeNo: 'T-mine' }));
     await expect(apply(shop, handler, success(order, payNo, { providerTradeNo: 'T-other' }))).rejects.toMatchObject({ code: 'paid-by-another-trade' });
-    expect((await orderOf(order)).payRecords[0]!.providerTradeNo).toBe('T-mine');
+    expect((await orderOf(shop, order)).payRecords[0]!.providerTradeNo).toBe('T-mine');
   });
 });

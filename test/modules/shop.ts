@@ -1,16 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { OrderType } from '../../src/contracts/codes.ts';
 import type { PaymentRequested } from '../../src/contracts/payment-events.ts';
-import { PAYRESULT_NOTIFY, type PaymentMessage } from '../../src/contracts/payment-messages.ts';
+import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES, type PaymentMessage, type PublishedEventType } from '../../src/contracts/payment-messages.ts';
+import { recordAction } from '../../src/modules/admin/index.ts';
 import { findSelectionPrice, learningRoutes } from '../../src/modules/learning/index.ts';
 import type { OrderView } from '../../src/modules/orders/order-schemas.ts';
-import { ordersRoutes } from '../../src/modules/orders/index.ts';
+import { ordersRoutes, workItemRoutes } from '../../src/modules/orders/index.ts';
 import type { ModuleHandler } from '../../src/platform/consumer/module-handler.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics } from '../../src/platform/observe/metrics.ts';
 import { createTestDatabase } from '../harness/services.ts';
+
+/** As in production: by provider. There is no account of any other. */
+const CURRENCIES_OF: Readonly<Record<string, { readonly currencies: ReadonlySet<string> }>> = {
+  alipay: { currencies: new Set(['CNY']) },
+  wechatpay: { currencies: new Set(['CNY']) },
+  standard: { currencies: new Set(['CNY', 'USD', 'JPY']) },
+};
 
 /** Both modules on a real database and a server without sockets; the event store is a list. */
 export interface Shop {
@@ -20,6 +28,8 @@ export interface Shop {
   readonly requested: Omit<PaymentRequested, 'requestedAt'>[];
   /** Set to make the payments module fail. */
   requestFailure: Error | null;
+  /** Runs while the payments module stores a request, before it answers. */
+  whileRequesting: () => Promise<unknown>;
   /** The clock of the modules. */
   time: Date;
   call(method: 'GET' | 'PUT' | 'POST', url: string, body?: object): Promise<Answer>;
@@ -32,15 +42,19 @@ export interface Answer<B = Body> {
 }
 
 /** Members that tests read one by one; the rest is compared whole. A problem document has `type`. */
-export interface Body extends Partial<OrderView> {
+export interface Body extends Partial<Omit<OrderView, 'items'>> {
   readonly type: string;
   readonly selectionId: string;
   readonly orderId: string;
   readonly payNo: string;
   readonly right: string;
   readonly price: string;
+  readonly detail: string;
+  readonly refundedAt: string | null;
   readonly courses: readonly { readonly validFrom: string }[];
   readonly orders: readonly { readonly outBusinessId: string }[];
+  readonly items: readonly Readonly<Record<string, string | null>>[];
+  readonly total: number;
 }
 
 export async function openShop(): Promise<Shop> {
@@ -52,6 +66,7 @@ export async function openShop(): Promise<Shop> {
     server,
     requested: [],
     requestFailure: null,
+    whileRequesting: async () => undefined,
     time: new Date(),
     call: (method, url, body) => call(server, method, url, body),
     async close() {
@@ -62,11 +77,20 @@ export async function openShop(): Promise<Shop> {
   };
   const now = () => shop.time;
   await server.register(learningRoutes({ db, now }));
-  await server.register(ordersRoutes({ db, now, findSelectionPrice: (id) => findSelectionPrice(db, id), requestPayment, isKnownAccount: (provider) => provider !== 'nobody' }));
+  await server.register(ordersRoutes({ db, now, findSelectionPrice: (id) => findSelectionPrice(db, id), requestPayment, accountFor: (provider) => CURRENCIES_OF[provider] ?? null }));
+
+  await server.register(
+    async (operators) => {
+      operators.addHook('onRequest', async (request) => void (request.actor = 'alice'));
+      await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action) }));
+    },
+    { prefix: '/admin' },
+  );
 
   async function requestPayment(facts: Omit<PaymentRequested, 'requestedAt'>): Promise<{ outcome: 'requested' }> {
     if (shop.requestFailure !== null) throw shop.requestFailure;
     shop.requested.push(facts);
+    await shop.whileRequesting();
     return { outcome: 'requested' };
   }
   return shop;
@@ -78,7 +102,7 @@ async function call(server: Server, method: 'GET' | 'PUT' | 'POST', url: string,
 }
 
 /** A course of its own, so that tests share nothing. */
-export async function publish(shop: Shop, offer: { price?: string; charge?: string; validDays?: number } = {}): Promise<string> {
+export async function publish(shop: Shop, offer: { price?: string; charge?: string; validDays?: number; currency?: string } = {}): Promise<string> {
   const courseId = `course-${randomUUID().slice(0, 8)}`;
   const body = { name: 'Algebra', companyId: 'c1', charge: '201001', price: '1999', validDays: 365, ...offer };
   const { status } = await shop.call('PUT', `/learning/courses/${courseId}`, body);
@@ -94,19 +118,35 @@ export async function select(shop: Shop, userId: string, courseId: string): Prom
 
 let position = 0;
 
+type Facts = Partial<PaymentMessage['payment']> & { readonly outBusinessId: string; readonly orderType?: PaymentMessage['businessKey2'] };
+
 /** A success as the projector publishes it: later ones are later in the log. */
-export function paid(facts: Partial<PaymentMessage['payment']> & { outBusinessId: string; orderType?: PaymentMessage['businessKey2'] }): PaymentMessage {
-  const { outBusinessId, orderType = OrderType.course, ...payment } = facts;
+export function paid(facts: Facts): PaymentMessage {
+  return messageOf('PaymentSucceeded', { paidAt: '2026-11-24T08:00:00.000Z', ...facts });
+}
+
+/** @param refundedTotal of all refunds so far; in full unless it is given. */
+export function refunded(facts: Facts): PaymentMessage {
+  const { refundedTotal = facts.amount ?? '1999' } = facts;
+  return messageOf('PaymentRefunded', { refundId: null, refundAmount: null, refundedTotal, refundedAt: '2026-11-25T08:00:00.000Z', ...facts });
+}
+
+export function closed(facts: Facts): PaymentMessage {
+  return messageOf('PaymentClosed', { closedAt: '2026-11-24T09:00:00.000Z', ...facts });
+}
+
+export function messageOf(type: PublishedEventType, { outBusinessId, orderType = OrderType.course, ...payment }: Facts): PaymentMessage {
   position += 1;
   return {
     id: String(position),
-    messageType: PAYRESULT_NOTIFY,
+    messageType: MESSAGE_TYPES[type],
     businessKey1: outBusinessId,
     businessKey2: orderType,
     businessKey3: null,
     eventId: randomUUID(),
-    type: 'PaymentSucceeded',
+    type,
     recordedAt: new Date().toISOString(),
+    schemaVersion: MESSAGE_SCHEMA_VERSION,
     payment: {
       payNo: `P${position}`,
       orderId: `O${position}`,
@@ -116,7 +156,6 @@ export function paid(facts: Partial<PaymentMessage['payment']> & { outBusinessId
       provider: 'alipay',
       account: 'main',
       providerTradeNo: `T${position}`,
-      paidAt: '2026-11-24T08:00:00.000Z',
       ...payment,
     },
   };

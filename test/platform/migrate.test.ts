@@ -136,7 +136,7 @@ describe('the Prisma CLI on the same database', () => {
     const { url, client } = await emptyDatabase();
     expect(await prisma(url, 'migrate', 'deploy')).toContain(INIT);
     expect(await migrate(url)).toEqual({ applied: [] });
-    await client.query('UPDATE _prisma_migrations SET finished_at = NULL');
+    await client.query('UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name = $1', [INIT]);
     await expect(migrate(url)).rejects.toThrow(`npx prisma migrate resolve --rolled-back ${INIT}`);
     await prisma(url, 'migrate', 'resolve', '--applied', INIT);
     expect(await migrate(url)).toEqual({ applied: [] });

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { PROJECTOR_NAME } from '../../../src/modules/projector/index.ts';
 
 /** The measured system stored or applied another number of payments than it was given. */
 export class WrongCountError extends Error {}
@@ -37,7 +38,7 @@ export async function verifyCheckpoint(databaseUrl: string, expected: bigint): P
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ commit_position: string }>('SELECT commit_position FROM checkpoints');
+    const { rows } = await client.query<{ commit_position: string }>('SELECT commit_position FROM checkpoints WHERE name = $1', [PROJECTOR_NAME]);
     const positions = rows.map((row) => row.commit_position).join(', ');
     if (positions !== String(expected)) throw new WrongCountError(`the checkpoint is at ${positions} instead of ${expected}`);
   } finally {

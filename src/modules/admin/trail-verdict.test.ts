@@ -9,13 +9,22 @@ const IGNORED: ModuleStep = { state: 'ignored', at: AT };
 const WAITING: ModuleStep = { state: 'waiting' };
 const PARKED: ModuleStep = { state: 'parked', at: AT, parkedId: 7n, reason: 'selection-unknown', cause: 'x', attempts: 3 };
 
-const internal = (type: string): TrailEvent => ({ event: { type } as StoredEvent, checkpoint: 'internal', modules: {} });
+const internal = (type: string, data: object = {}, id = 'e'): TrailEvent => ({ event: { type, data, id } as StoredEvent, checkpoint: 'internal', modules: {} });
 const published = (type: string, learning: ModuleStep, orders: ModuleStep, checkpoint: 'passed' | 'not-passed' = 'passed'): TrailEvent => ({
   event: { type } as StoredEvent,
   checkpoint,
   modules: { learning, orders },
 });
+/** Published and applied everywhere. */
+const done = (type: string, data: object = {}): TrailEvent => ({ event: { type, data } as StoredEvent, checkpoint: 'passed', modules: { learning: APPLIED, orders: APPLIED } });
 const REQUESTED = internal('PaymentRequested');
+const SUCCEEDED = done('PaymentSucceeded');
+const CLOSED = done('PaymentClosed');
+const refunded = (refundedTotal: string): TrailEvent => done('PaymentRefunded', { amount: '1999', currency: 'CNY', refundedTotal });
+const rejected = (id: string): TrailEvent => internal('PaymentNotificationRejected', {}, id);
+const resolved = (notificationEventId: string): TrailEvent => internal('PaymentNotificationResolved', { notificationEventId });
+const DONE = 'Every module has done its part.';
+const WORK = 'Unless settled, it is among the work items.';
 
 test.each<[string, TrailEvent[], string, string]>([
   ['requested only', [REQUESTED], 'nothing-to-deliver', 'Requested; the provider has reported no result. There is nothing to deliver to the modules.'],
@@ -23,8 +32,18 @@ test.each<[string, TrailEvent[], string, string]>([
   ['published, waiting', [REQUESTED, published('PaymentSucceeded', APPLIED, WAITING)], 'delivering', 'Paid. PaymentSucceeded was published and waits for orders.'],
   ['parked', [REQUESTED, published('PaymentSucceeded', PARKED, WAITING)], 'attention', 'Paid. learning has parked PaymentSucceeded (selection-unknown); redrive 7 when the cause is removed.'],
   ['done', [REQUESTED, published('PaymentSucceeded', IGNORED, APPLIED)], 'complete', 'Paid. Every module has done its part.'],
-  ['refunded', [REQUESTED, published('PaymentSucceeded', APPLIED, APPLIED), published('PaymentRefunded', IGNORED, APPLIED)], 'complete', 'Paid and refunded. Every module has done its part.'],
-  ['contradicted', [REQUESTED, internal('PaymentNotificationRejected')], 'attention', 'Requested; the provider has reported no result. Rejected notifications that contradict the request: 1. There is nothing to deliver to the modules.'],
+  ['an attempt failed', [REQUESTED, done('PaymentAttemptFailed')], 'complete', `Not paid: an attempt failed. ${DONE}`],
+  ['an attempt failed, told after the success', [REQUESTED, SUCCEEDED, done('PaymentAttemptFailed')], 'complete', `Paid. ${DONE}`],
+  ['closed', [REQUESTED, done('PaymentAttemptFailed'), CLOSED], 'complete', `Closed unpaid. ${DONE}`],
+  ['paid after it was closed', [REQUESTED, CLOSED, SUCCEEDED], 'complete', `Paid after it was closed. ${WORK} ${DONE}`],
+  ['paid after it was closed, and partly refunded', [REQUESTED, CLOSED, SUCCEEDED, refunded('1')], 'complete', `Paid after it was closed and partly refunded (1 of 1999 minor units, CNY). ${WORK} ${DONE}`],
+  ['paid after it was closed, and refunded', [REQUESTED, CLOSED, SUCCEEDED, refunded('1999')], 'complete', `Paid after it was closed and refunded in full. ${DONE}`],
+  ['partly refunded', [REQUESTED, SUCCEEDED, refunded('500'), refunded('1500')], 'complete', `Paid and partly refunded (1500 of 1999 minor units, CNY). ${DONE}`],
+  ['refunded in parts', [REQUESTED, SUCCEEDED, refunded('500'), refunded('1999')], 'complete', `Paid and refunded in full. ${DONE}`],
+  ['refunded above what was paid', [REQUESTED, SUCCEEDED, refunded('10000')], 'complete', `Paid and refunded in full. ${DONE}`],
+  ['contradicted', [REQUESTED, rejected('a')], 'attention', 'Requested; the provider has reported no result. Rejected notifications that contradict what is known: 1. There is nothing to deliver to the modules.'],
+  ['contradicted twice, once resolved', [REQUESTED, rejected('a'), rejected('b'), SUCCEEDED, resolved('a')], 'attention', `Paid. Rejected notifications that contradict what is known: 1. ${DONE}`],
+  ['a refund that waited for the success', [REQUESTED, rejected('a'), SUCCEEDED, refunded('1999'), resolved('a')], 'complete', `Paid and refunded in full. ${DONE}`],
 ])('%s', (_name, trail, state, words) => {
   expect(verdictOf(trail)).toEqual({ state, words });
 });

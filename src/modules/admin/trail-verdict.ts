@@ -1,3 +1,4 @@
+import { RESOLVED_EVENT_TYPE, type PaymentNotificationResolved, type PaymentRefunded } from '../../contracts/payment-events.ts';
 import type { TrailEvent } from './payment-trail.ts';
 
 export interface Verdict {
@@ -7,23 +8,44 @@ export interface Verdict {
   readonly words: string;
 }
 
-/** What the payment itself came to, by the newest event that says so. */
-const PAYMENT_WORDS: Readonly<Record<string, string>> = {
-  PaymentRequested: 'Requested; the provider has reported no result.',
-  PaymentAttemptFailed: 'Not paid: an attempt failed.',
-  PaymentClosed: 'Closed.',
-  PaymentSucceeded: 'Paid.',
-  PaymentRefunded: 'Paid and refunded.',
-};
-
 /** Pure. */
 export function verdictOf(trail: readonly TrailEvent[]): Verdict {
-  const payment = trail.map(({ event }) => PAYMENT_WORDS[event.type]).findLast((words) => words !== undefined) ?? 'Nothing was requested.';
-  const rejected = trail.filter(({ event }) => event.type === 'PaymentNotificationRejected').length;
-  const rejection = rejected === 0 ? [] : [`Rejected notifications that contradict the request: ${rejected}.`];
+  const waiting = waitingRejections(trail);
+  const rejection = waiting === 0 ? [] : [`Rejected notifications that contradict what is known: ${waiting}.`];
   const delivery = deliveryOf(trail);
-  const state = rejected > 0 ? 'attention' : delivery.state;
-  return { state, words: [payment, ...rejection, delivery.words].join(' ') };
+  const state = waiting > 0 ? 'attention' : delivery.state;
+  return { state, words: [paymentWords(trail), ...rejection, delivery.words].join(' ') };
+}
+
+/** What the payment itself came to, by all events together: a closing may come before the money, a failed attempt after. */
+function paymentWords(trail: readonly TrailEvent[]): string {
+  const told = new Set(trail.map(({ event }) => event.type));
+  if (told.has('PaymentSucceeded')) {
+    const paid = told.has('PaymentClosed') ? 'Paid after it was closed' : 'Paid';
+    const refund = refundWords(trail);
+    // What has come back in full is no longer anybody's work.
+    const isWork = told.has('PaymentClosed') && refund !== REFUNDED_IN_FULL;
+    return `${paid}${refund}.${isWork ? ' Unless settled, it is among the work items.' : ''}`;
+  }
+  if (told.has('PaymentClosed')) return 'Closed unpaid.';
+  if (told.has('PaymentAttemptFailed')) return 'Not paid: an attempt failed.';
+  return told.has('PaymentRequested') ? 'Requested; the provider has reported no result.' : 'Nothing was requested.';
+}
+
+const REFUNDED_IN_FULL = ' and refunded in full';
+
+function refundWords(trail: readonly TrailEvent[]): string {
+  const refunds = trail.filter(({ event }) => event.type === 'PaymentRefunded').map(({ event }) => event.data as Pick<PaymentRefunded, 'amount' | 'currency' | 'refundedTotal'>);
+  const [largest] = refunds.toSorted((a, b) => (BigInt(a.refundedTotal) < BigInt(b.refundedTotal) ? 1 : -1));
+  if (largest === undefined) return '';
+  const { amount, currency, refundedTotal } = largest;
+  return BigInt(refundedTotal) >= BigInt(amount) ? REFUNDED_IN_FULL : ` and partly refunded (${refundedTotal} of ${amount} minor units, ${currency})`;
+}
+
+/** Rejected, and not resolved since: by an operator, or because what they waited for came. */
+function waitingRejections(trail: readonly TrailEvent[]): number {
+  const resolved = new Set(trail.flatMap(({ event }) => (event.type === RESOLVED_EVENT_TYPE ? [(event.data as PaymentNotificationResolved).notificationEventId] : [])));
+  return trail.filter(({ event }) => event.type === 'PaymentNotificationRejected' && !resolved.has(event.id)).length;
 }
 
 function deliveryOf(trail: readonly TrailEvent[]): Verdict {

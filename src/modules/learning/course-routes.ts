@@ -14,6 +14,7 @@ const CourseOffer = Type.Object({
   companyId: Id,
   charge: Type.Enum(Object.values(CourseCharge), { description: '201000 free, 201001 charged' }),
   price: DecimalString,
+  currency: Type.String({ pattern: '^[A-Z]{3}$', default: 'CNY', description: 'ISO 4217' }),
   validDays: Type.Integer({ minimum: 1, maximum: VALID_DAYS_MAX, description: 'How long a selection is valid, in days of 24 hours' }),
 });
 

@@ -1,21 +1,26 @@
 import { OrderType, SelectionType } from '../../contracts/codes.ts';
 import { MessageError } from '../../contracts/errors.ts';
-import { PAYRESULT_NOTIFY, type PaymentMessage } from '../../contracts/payment-messages.ts';
+import { MESSAGE_TYPES, type PaymentMessage } from '../../contracts/payment-messages.ts';
 import type { ModuleHandler } from '../../platform/consumer/module-handler.ts';
 import type { Transaction } from '../../platform/database/database.ts';
-import { refreshMyCourses } from './my-courses.ts';
+import { refreshMyCourses, withdrawMyCourses, type UserCourse } from './my-courses.ts';
+import { refreshSelections, writePayments } from './selection-payments.ts';
 
 /*
- * Effect of course payments. Order: lock the selections → check every message against them → selections selected →
- * my-courses rows computed from them. Nothing is written before all messages of the batch have passed the check.
+ * Effect of course payments. Order: lock the selections → check every message against them → what the messages say onto
+ * the selections' payments → selections computed from their payments → my-courses rows computed from the selections.
+ * Nothing is written before all messages of the batch have passed the check.
  */
 export function learningHandler(): ModuleHandler {
   return {
     module: 'learning',
-    actsOn: (message) => message.messageType === PAYRESULT_NOTIFY && message.businessKey2 === OrderType.course,
+    actsOn: ({ messageType, businessKey2 }) => ACTED_ON.has(messageType) && businessKey2 === OrderType.course,
     apply,
   };
 }
+
+/** A closed or failed payment has bought nothing, and takes nothing away. */
+const ACTED_ON: ReadonlySet<string> = new Set([MESSAGE_TYPES.PaymentSucceeded, MESSAGE_TYPES.PaymentRefunded]);
 
 interface LockedSelection {
   readonly selection_id: string;
@@ -27,9 +32,12 @@ interface LockedSelection {
 async function apply(transaction: Transaction, messages: readonly PaymentMessage[]): Promise<void> {
   const selections = await lockSelections(transaction, messages);
   for (const message of messages) check(message, selections.get(message.businessKey1));
-  await select(transaction, messages);
-  const keys = new Map([...selections.values()].map((row) => [`${row.user_id}/${row.course_id}`, { userId: row.user_id, courseId: row.course_id }]));
-  await refreshMyCourses(transaction, [...keys.values()]);
+  await writePayments(transaction, messages);
+  const withdrawn = await refreshSelections(transaction, [...selections.keys()]);
+  await refreshMyCourses(transaction, userCourses(selections.values()));
+  if (withdrawn.length === 0) return;
+  const withdrawnIds = new Set(withdrawn);
+  await withdrawMyCourses(transaction, userCourses([...selections.values()].filter((row) => withdrawnIds.has(row.selection_id))));
 }
 
 async function lockSelections(transaction: Transaction, messages: readonly PaymentMessage[]): Promise<ReadonlyMap<string, LockedSelection>> {
@@ -43,32 +51,16 @@ async function lockSelections(transaction: Transaction, messages: readonly Payme
 function check(message: PaymentMessage, selection: LockedSelection | undefined): void {
   const { payNo, userId } = message.payment;
   const id = message.businessKey1;
-  if (selection === undefined) throw new MessageError('selection-unknown', `Payment ${payNo} pays selection ${id}, which does not exist.`);
+  if (selection === undefined) throw new MessageError('selection-unknown', `Payment ${payNo} is of selection ${id}, which does not exist.`);
   if (selection.user_id !== userId) {
-    throw new MessageError('selection-of-another-user', `Payment ${payNo} of user ${userId} pays selection ${id}, which belongs to user ${selection.user_id}.`);
+    throw new MessageError('selection-of-another-user', `Payment ${payNo} of user ${userId} is of selection ${id}, which belongs to user ${selection.user_id}.`);
   }
   if (selection.selection_type !== SelectionType.charged) {
-    throw new MessageError('selection-not-charged', `Payment ${payNo} pays selection ${id}, which is free.`);
+    throw new MessageError('selection-not-charged', `Payment ${payNo} is of selection ${id}, which is free.`);
   }
 }
 
-/**
- * A selection paid twice is valid from its first payment: the second is to be given back, and buys nothing. A day is 24
- * hours, so that the end does not depend on anybody's time zone.
- */
-async function select(transaction: Transaction, messages: readonly PaymentMessage[]): Promise<void> {
-  const ids = messages.map((message) => message.businessKey1);
-  const paidAts = messages.map((message) => message.payment.paidAt);
-  await transaction.$executeRaw`
-    UPDATE selections s
-    SET status = '701001',
-        valid_from = LEAST(s.valid_from, p.paid_at),
-        valid_to = LEAST(s.valid_from, p.paid_at) + s.valid_days * interval '24 hours',
-        updated_at = now()
-    FROM (
-      SELECT t.selection_id, min(t.paid_at) AS paid_at
-      FROM unnest(${ids}::text[], ${paidAts}::text[]::timestamptz(3)[]) AS t (selection_id, paid_at)
-      GROUP BY t.selection_id
-    ) p
-    WHERE s.selection_id = p.selection_id AND (s.valid_from IS NULL OR s.valid_from > p.paid_at)`;
+function userCourses(selections: Iterable<LockedSelection>): UserCourse[] {
+  const courses = new Map([...selections].map((row) => [`${row.user_id}/${row.course_id}`, { userId: row.user_id, courseId: row.course_id }]));
+  return [...courses.values()];
 }

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import { LearningRight, SelectionStatus, SelectionType } from '../../contracts/codes.ts';
 import { DecimalString, Id } from '../../platform/http/schemas.ts';
 
-export const TAGS = { tags: ['learning'] } as const;
+export const TAGS = { tags: ['learning'], security: [{ serviceToken: [] }] };
 
 /** A name a person reads. */
 export const Name = Type.String({ minLength: 1, maxLength: 200 });
@@ -40,6 +40,7 @@ export const SelectionView = Type.Object({
   status: Type.Enum(Object.values(SelectionStatus), { description: '701001 selected, 701002 awaiting payment' }),
   validFrom: Type.Union([Time, Type.Null()]),
   validTo: Type.Union([Time, Type.Null()]),
+  refundedAt: Type.Union([Time, Type.Null()], { description: 'Withdrawn: all that was paid for it was refunded. It gives no right any more, and keeps its status' }),
   createdAt: Time,
 });
 export type SelectionView = Static<typeof SelectionView>;

@@ -11,11 +11,27 @@ export interface UserCourse {
  * selections of its user and course. So payments may arrive in any order and any number of times: the same selections
  * give the same row.
  *
- * Order: selections written (by the caller) → my-courses row inserted or locked → a row that was there before computed.
+ * Order: selections written (by the caller, who holds their locks) → my-courses row inserted or locked → a row that was
+ * there before computed → a row that has no selection any more deleted.
  * The second step waits for any other transaction at the same row; the third is a statement of its own, so that it sees
  * what the other committed. A row that is new needs no third step: whoever selects the same course meanwhile finds it,
  * waits, and computes.
  */
+
+/**
+ * Courses whose only selections were withdrawn. Whoever selects one of them meanwhile waits for the lock of the withdrawn
+ * selection (select-course.ts) before anything is computed, so that no row comes or goes here unseen.
+ */
+export async function withdrawMyCourses(transaction: Transaction, keys: readonly UserCourse[]): Promise<void> {
+  await transaction.$executeRaw`
+    DELETE FROM my_courses m
+    USING unnest(${keys.map(({ userId }) => userId)}::text[], ${keys.map(({ courseId }) => courseId)}::text[]) AS k (user_id, course_id)
+    WHERE m.user_id = k.user_id AND m.course_id = k.course_id
+      AND NOT EXISTS (
+        SELECT 1 FROM selections s
+        WHERE s.user_id = k.user_id AND s.course_id = k.course_id AND s.status = '701001' AND s.refunded_at IS NULL
+      )`;
+}
 
 /** Rows are touched in the order of their key, so two transactions never wait for each other in a ring. */
 export async function refreshMyCourses(transaction: Transaction, keys: readonly UserCourse[]): Promise<void> {
@@ -49,7 +65,7 @@ async function compute(transaction: Transaction, keys: readonly UserCourse[]): P
 }
 
 /**
- * The newest selected selection gives a row its content; none of the others may shorten it. Looked up per key (LATERAL):
+ * The newest selected selection that was not withdrawn gives a row its content; none of the others may shorten it. Looked up per key (LATERAL):
  * as a plain join, the planner reads all selections as long as its statistics say that hardly any is selected.
  */
 function newestSelections(keys: readonly UserCourse[]): Prisma.Sql {
@@ -59,7 +75,7 @@ function newestSelections(keys: readonly UserCourse[]): Prisma.Sql {
     (SELECT DISTINCT user_id, course_id FROM unnest(${userIds}::text[], ${courseIds}::text[]) AS t (user_id, course_id)) k
     CROSS JOIN LATERAL (
       SELECT s.*, max(s.valid_to) OVER () AS latest_end FROM selections s
-      WHERE s.user_id = k.user_id AND s.course_id = k.course_id AND s.status = '701001'
+      WHERE s.user_id = k.user_id AND s.course_id = k.course_id AND s.status = '701001' AND s.refunded_at IS NULL
       ORDER BY s.valid_from DESC, s.selection_id DESC
       LIMIT 1
     ) n`;

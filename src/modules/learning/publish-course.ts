@@ -1,6 +1,6 @@
 import { CourseCharge } from '../../contracts/codes.ts';
 import { RequestError } from '../../contracts/errors.ts';
-import { parseMinorUnits } from '../../contracts/money.ts';
+import { isSupportedCurrency, parseMinorUnits } from '../../contracts/money.ts';
 import type { Course } from '../../generated/prisma/client.ts';
 import type { Database } from '../../platform/database/database.ts';
 
@@ -10,16 +10,19 @@ export interface CourseOffer {
   readonly charge: CourseCharge;
   /** Integer minor units as decimal text. */
   readonly price: string;
+  /** ISO 4217. */
+  readonly currency: string;
   readonly validDays: number;
 }
 
 /**
- * Publishes a course or changes a published one. Selections made before keep the name, price and days they were made with.
- * @throws RequestError 422 when the price does not fit the charge.
+ * Publishes a course or changes a published one. Selections made before keep the name, price, currency and days they were made with.
+ * @throws RequestError 422 when the price does not fit the charge, or nothing can be paid in the currency.
  */
 export function publishCourse(db: Database, courseId: string, offer: CourseOffer): Promise<Course> {
-  const { name, companyId, charge, validDays } = offer;
-  const content = { name, companyId, charge, price: priceOf(offer), validDays };
+  const { name, companyId, charge, currency, validDays } = offer;
+  if (!isSupportedCurrency(currency)) throw new RequestError(422, 'currency-not-supported', `Nothing can be paid in ${currency} here.`);
+  const content = { name, companyId, charge, price: priceOf(offer), currency, validDays };
   return db.course.upsert({ where: { courseId }, create: { courseId, ...content }, update: { ...content, updatedAt: new Date() } });
 }
 

@@ -34,6 +34,7 @@ export async function selectCourse(deps: SelectCourseDeps, userId: string, cours
 /** Valid at once. An expired one begins anew today. */
 function selectFree({ db, now, newId }: SelectCourseDeps, userId: string, course: Course): Promise<SelectedCourse> {
   return db.$transaction(async (transaction) => {
+    await lockSelections(transaction, userId, course.courseId);
     const validFrom = now();
     const validTo = new Date(validFrom.getTime() + course.validDays * DAY_MS);
     const [written] = await transaction.$queryRaw<{ is_new: boolean }[]>`
@@ -50,6 +51,14 @@ function selectFree({ db, now, newId }: SelectCourseDeps, userId: string, course
     if (written === undefined) return { selection, outcome: 'reused' };
     return { selection, outcome: written.is_new ? 'created' : 'renewed' };
   });
+}
+
+/**
+ * A payment or refund of the same course that is being written holds its selection until it commits. Waiting for it here,
+ * before anything is read, keeps the my-courses row that follows from being computed of what was true before.
+ */
+async function lockSelections(transaction: Transaction, userId: string, courseId: string): Promise<void> {
+  await transaction.$executeRaw`SELECT 1 FROM selections WHERE user_id = ${userId} AND course_id = ${courseId} ORDER BY selection_id FOR UPDATE`;
 }
 
 /** Awaits payment; nothing goes to my-courses yet. An open one keeps the price it was made with, for its order has it too. */

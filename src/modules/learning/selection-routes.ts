@@ -45,6 +45,7 @@ function view(selection: Selection): SelectionView {
     price: selection.price.toString(),
     validFrom: selection.validFrom?.toISOString() ?? null,
     validTo: selection.validTo?.toISOString() ?? null,
+    refundedAt: selection.refundedAt?.toISOString() ?? null,
     createdAt: selection.createdAt.toISOString(),
   };
 }

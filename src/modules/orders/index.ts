@@ -1,2 +1,3 @@
 export { ordersHandler } from './orders-handler.ts';
 export { ordersRoutes, type OrdersRoutesDeps } from './orders-routes.ts';
+export { workItemRoutes, type WorkItemRoutesDeps } from './work-item-routes.ts';

@@ -3,18 +3,22 @@ import { RequestError } from '../../contracts/errors.ts';
 import type { PaymentRequested } from '../../contracts/payment-events.ts';
 import type { Order, PayRecord } from '../../generated/prisma/client.ts';
 import type { Database } from '../../platform/database/database.ts';
+import { refreshOrders } from './refresh-orders.ts';
 
 /*
  * Opens one attempt to pay an order. Order:
  *
  *   1. pay record written (601001)
  *   2. PaymentRequested stored: from here on the provider's notification is recognised
- *   3. pay record marked as requested
+ *   3. pay record marked as requested, and the order computed with it: a closed one is open again
  *   4. payNo given to the caller
  *
  * The event is the truth, and nobody knows the payNo before it is stored. A crash after 1 leaves an unrequested record, a
  * crash after 2 or 3 an event, whose payNo was never given out: nobody can pay it, and the caller opens another. The
  * record comes first, so that every payment that can ever succeed has its record when its message arrives.
+ *
+ * In 3 the order is locked first, as the consumer does it. So a closing of an earlier payment that is applied meanwhile
+ * either comes before, and the order is opened again, or after, and finds an open payment.
  */
 
 export interface OpenPaymentDeps {
@@ -22,27 +26,52 @@ export interface OpenPaymentDeps {
   readonly newId: () => string;
   /** Stores PaymentRequested. Rejects when it is not known to be stored. */
   readonly requestPayment: (facts: Omit<PaymentRequested, 'requestedAt'>) => Promise<{ readonly outcome: 'requested' | 'conflict' }>;
-  readonly isKnownAccount: (provider: string, account: string) => boolean;
+  /** Null when there is no such account. */
+  readonly accountFor: (provider: string, account: string) => PayableAccount | null;
 }
 
-/** @throws RequestError 404 unknown order, 409 the order is not to be paid (any more), 422 unknown account; what requestPayment throws. */
+export interface PayableAccount {
+  /** Currencies that the account's provider takes. */
+  readonly currencies: ReadonlySet<string>;
+}
+
+/**
+ * @throws RequestError 404 unknown order, 409 the order is not to be paid (any more), 422 unknown account or one that
+ * does not take the order's currency; what requestPayment throws.
+ */
 export async function openPayment(deps: OpenPaymentDeps, orderId: string, provider: string, account: string): Promise<PayRecord> {
   const order = await findPayable(deps.db, orderId);
-  if (!deps.isKnownAccount(provider, account)) throw new RequestError(422, 'account-unknown', `There is no account ${account} of provider ${provider}.`);
   const { amount, currency } = order;
+  refuseUnfit(deps.accountFor(provider, account), provider, account, currency);
   const payNo = deps.newId();
   const record = await deps.db.payRecord.create({ data: { payNo, orderId, provider, account, amount, currency, status: PayRecordStatus.unpaid } });
   const { outcome } = await deps.requestPayment(facts(order, record));
   if (outcome === 'conflict') throw new Error(`payment ${payNo} exists in the event store already, with other facts`);
-  await deps.db.payRecord.update({ where: { payNo }, data: { requested: true } });
+  await markRequested(deps.db, orderId, payNo);
   return record;
 }
+
+function refuseUnfit(account: PayableAccount | null, provider: string, name: string, currency: string): void {
+  if (account === null) throw new RequestError(422, 'account-unknown', `There is no account ${name} of provider ${provider}.`);
+  if (!account.currencies.has(currency)) throw new RequestError(422, 'currency-not-supported', `Provider ${provider} does not take ${currency}.`);
+}
+
+function markRequested(db: Database, orderId: string, payNo: string): Promise<void> {
+  return db.$transaction(async (transaction) => {
+    await transaction.$executeRaw`SELECT 1 FROM orders WHERE order_id = ${orderId} FOR UPDATE`;
+    await transaction.payRecord.update({ where: { payNo }, data: { requested: true } });
+    await refreshOrders(transaction, [orderId]);
+  });
+}
+
+/** Closed says only that nothing can be paid any more under the numbers given out so far. */
+const PAYABLE: ReadonlySet<string> = new Set([OrderStatus.unpaid, OrderStatus.closed]);
 
 async function findPayable(db: Database, orderId: string): Promise<Order> {
   const order = await db.order.findUnique({ where: { orderId } });
   if (order === null) throw new RequestError(404, 'order-unknown', `There is no order ${orderId}.`);
   if (order.status === OrderStatus.paid) throw new RequestError(409, 'order-already-paid', `Order ${orderId} is paid.`);
-  if (order.status !== OrderStatus.unpaid) throw new RequestError(409, 'order-not-payable', `Order ${orderId} is in state ${order.status} and cannot be paid.`);
+  if (!PAYABLE.has(order.status)) throw new RequestError(409, 'order-not-payable', `Order ${orderId} is in state ${order.status} and cannot be paid.`);
   return order;
 }
 

@@ -1,6 +1,6 @@
 import { OrderType, SelectionStatus } from '../../contracts/codes.ts';
 import { RequestError } from '../../contracts/errors.ts';
-import { AMOUNT_MAX } from '../../contracts/money.ts';
+import { AMOUNT_MAX, isSupportedCurrency } from '../../contracts/money.ts';
 import type { NewOrder } from './order-schemas.ts';
 
 export interface OrderLine {
@@ -30,7 +30,7 @@ export interface SelectionForOrder {
 
 /** Goods type of a course in the original dictionary of goods. */
 const COURSE_GOODS = OrderType.course;
-const CURRENCY = 'CNY';
+const DEFAULT_CURRENCY = 'CNY';
 
 /**
  * Pure. The price of a course is that of its selection: a caller could ask for any other.
@@ -47,11 +47,12 @@ export function courseOrder(wanted: NewOrder, selection: SelectionForOrder | nul
 }
 
 /** Pure. The shop's own backend is trusted with the price of study materials. @throws RequestError 422. */
-export function materialsOrder({ items = [], name }: NewOrder): OrderContent {
+export function materialsOrder({ items = [], name, currency = DEFAULT_CURRENCY }: NewOrder): OrderContent {
   const lines = items.map((item) => ({ ...item, price: BigInt(item.price) }));
   const [first] = lines;
   const amount = lines.reduce((sum, { price }) => sum + price, 0n);
   if (first === undefined) throw new RequestError(422, 'items-missing', 'An order of study materials needs at least one item.');
   if (amount === 0n || amount > AMOUNT_MAX) throw new RequestError(422, 'amount-invalid', 'The prices of the items must add up to an amount that can be paid.');
-  return { amount, currency: CURRENCY, name: name ?? first.goodsName, lines };
+  if (!isSupportedCurrency(currency)) throw new RequestError(422, 'currency-not-supported', `Nothing can be paid in ${currency} here.`);
+  return { amount, currency, name: name ?? first.goodsName, lines };
 }

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import { OrderStatus, OrderType, PayRecordStatus } from '../../contracts/codes.ts';
 import { DecimalString, Id } from '../../platform/http/schemas.ts';
 
-export const TAGS = { tags: ['orders'] } as const;
+export const TAGS = { tags: ['orders'], security: [{ serviceToken: [] }] };
 
 /** Text a person reads. */
 const Name = Type.String({ minLength: 1, maxLength: 200 });
@@ -16,6 +16,8 @@ const ITEMS_MAX = 100;
 
 export const OrderParams = Type.Object({ orderId: Id });
 
+const Currency = Type.String({ pattern: '^[A-Z]{3}$', default: 'CNY', description: 'ISO 4217, of the prices of the items' });
+
 const OrderTypeCode = Type.Enum(Object.values(OrderType), { description: '60201 course, 60202 study materials' });
 
 export const NewOrder = Type.Object({
@@ -26,8 +28,9 @@ export const NewOrder = Type.Object({
   description: Type.Optional(Text),
   items: Type.Optional(Type.Array(
     Type.Object({ goodsId: Id, goodsType: Id, goodsName: Name, price: DecimalString }),
-    { maxItems: ITEMS_MAX, description: 'What a 60202 order buys. Of a 60201 order the goods and their price come from the selection, and this is not looked at' },
+    { maxItems: ITEMS_MAX, description: 'What a 60202 order buys. Of a 60201 order the goods, their price and currency come from the selection, and these are not looked at' },
   )),
+  currency: Type.Optional(Currency),
 });
 export type NewOrder = Static<typeof NewOrder>;
 
@@ -49,6 +52,11 @@ const OrderFields = {
 export const OrderSummary = Type.Object(OrderFields);
 export type OrderSummary = Static<typeof OrderSummary>;
 
+export const WorkItemKindCode = Type.Enum(['overpaid', 'paid-after-close'], {
+  description: 'overpaid: another pay record pays the order. paid-after-close: the payment had been closed, yet money came; the sale stands until it is given back',
+});
+export type WorkItemKind = Static<typeof WorkItemKindCode>;
+
 export const OrderView = Type.Object({
   ...OrderFields,
   items: Type.Array(Type.Object({ goodsId: Type.String(), goodsType: Type.String(), goodsName: Type.String(), price: DecimalString })),
@@ -63,9 +71,22 @@ export const OrderView = Type.Object({
     providerTradeNo: TextOrNull,
     createdAt: Time,
     paidAt: TimeOrNull,
-    overpaid: Type.Boolean({ description: 'Paid although another pay record had paid the order: to be given back' }),
+    refundedTotal: Type.String({ description: 'All refunds so far, minor units' }),
+    refundedAt: TimeOrNull,
+    closedAt: Type.Union([Time, Type.Null()], { description: 'The provider ended it unpaid. Of a paid record: it was paid after that' }),
+    overpaid: Type.Boolean({ description: 'Paid although another pay record pays the order: what is not refunded yet is to be given back' }),
   })),
-  overpaidAmount: Type.String({ description: 'Sum of the overpaid records, minor units' }),
+  refundedTotal: Type.String({ description: 'Sum of all refunds of all pay records, minor units' }),
+  overpaidAmount: Type.String({ description: 'What is still to be given back of the overpaid records, minor units' }),
+  workItems: Type.Array(Type.Object({
+    kind: WorkItemKindCode,
+    payNo: Type.String(),
+    amount: DecimalString,
+    currency: Type.String(),
+    refundedTotal: Type.String(),
+    amountToGiveBack: DecimalString,
+    since: Time,
+  }), { description: 'Money that waits for an operator, until it is refunded or settled' }),
 });
 export type OrderView = Static<typeof OrderView>;
 

@@ -20,7 +20,7 @@ export interface PlacedOrder {
 /**
  * One order per outBusinessId: asking again gives the order that is there, paid or not, also when asked concurrently (the
  * unique index lets one request win, the others read what it wrote).
- * @throws RequestError 409 when that order is of another user, type or (60202) amount; others see order-content.ts.
+ * @throws RequestError 409 when that order is of another user, type or (60202) amount or currency; others see order-content.ts.
  */
 export async function placeOrder(deps: PlaceOrderDeps, wanted: NewOrder): Promise<PlacedOrder> {
   const existing = await find(deps.db, wanted);
@@ -42,14 +42,16 @@ async function contentOf({ findSelectionPrice }: PlaceOrderDeps, wanted: NewOrde
 async function find(db: Database, wanted: NewOrder): Promise<Order | null> {
   const order = await db.order.findUnique({ where: { outBusinessId: wanted.outBusinessId } });
   if (order !== null && contradicts(order, wanted)) {
-    throw new RequestError(409, 'order-contradicts', `There is an order for ${wanted.outBusinessId} already, of another user, type or amount.`);
+    throw new RequestError(409, 'order-contradicts', `There is an order for ${wanted.outBusinessId} already, of another user, type, amount or currency.`);
   }
   return order;
 }
 
 function contradicts(order: Order, wanted: NewOrder): boolean {
   if (order.userId !== wanted.userId || order.orderType !== wanted.orderType) return true;
-  return wanted.orderType === OrderType.studyMaterials && materialsOrder(wanted).amount !== order.amount;
+  if (wanted.orderType !== OrderType.studyMaterials) return false;
+  const { amount, currency } = materialsOrder(wanted);
+  return amount !== order.amount || currency !== order.currency;
 }
 
 /** @returns false when another request has placed an order for this outBusinessId. */

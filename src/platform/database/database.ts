@@ -57,12 +57,18 @@ export function connectDatabase(databaseUrl: string, options: DatabaseOptions): 
   });
   const pool = new pg.Pool({ ...connection, max: poolSizeMax });
   // Without a listener, the loss of an idle connection would end the process.
-  pool.on('error', onConnectionLost);
+  pool.on('error', (error) => onConnectionLost(withoutClient(error)));
   pool.on('connect', (client) => endWhenSilent(client, silenceMaxMs));
   return new PrismaClient({
     adapter: new PrismaPg(pool, { schema, disposeExternalPool: true }),
     transactionOptions: { maxWait: TRANSACTION_MAX_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
   });
+}
+
+/** The pool hangs its client on the error: settings, open socket, and the bytes last read, which are rows of tables. */
+function withoutClient(error: Error): Error {
+  delete (error as { client?: unknown }).client;
+  return error;
 }
 
 /** The pool closes idle connections long before, so silence here means an answer that does not come. */
