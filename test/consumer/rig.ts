@@ -3,7 +3,7 @@ import { Connection, type Channel } from 'rabbitmq-client';
 import { onTestFinished } from 'vitest';
 import type { PaymentMessage, PublishedEventType } from '../../src/contracts/payment-messages.ts';
 import { deadQueueOf, type ModuleName } from '../../src/contracts/topology.ts';
-import { MESSAGE_TYPES } from '../../src/contracts/payment-messages.ts';
+import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES } from '../../src/contracts/payment-messages.ts';
 import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { declareTopology } from '../../src/platform/broker/topology.ts';
 import { createConsumer, type ConsumerDependencies } from '../../src/platform/consumer/consumer.ts';
@@ -68,6 +68,7 @@ export function paymentMessage(payNo: string, change: Partial<PaymentMessage> & 
     businessKey3: null,
     eventId: randomUUID(),
     recordedAt: '2026-01-02T03:04:05.678Z',
+    schemaVersion: MESSAGE_SCHEMA_VERSION,
     payment: {
       payNo,
       orderId: `order-${payNo}`,

@@ -39,6 +39,7 @@ describe('toMessage', () => {
       eventId: SUCCEEDED.id,
       type: 'PaymentSucceeded',
       recordedAt: '2026-01-02T03:04:05.678Z',
+      schemaVersion: 2,
       payment: {
         payNo: '20260101000001',
         orderId: '77',
@@ -88,6 +89,27 @@ describe('toMessage', () => {
     const { payment } = bodyOf({ ...SUCCEEDED, type: 'PaymentRefunded', data }) as { payment: object };
     expect(payment).toMatchObject({ refundId: 'r1', refundAmount: '500', refundedTotal: '700', refundedAt: '2026-01-03T00:00:00.000Z' });
     expect(payment).not.toHaveProperty('paidAt');
+  });
+
+  it('says null where the provider told only the sum of all refunds', () => {
+    const data = { ...(SUCCEEDED.data as object), refundId: null, refundAmount: null, refundedTotal: '700', refundedAt: '2026-01-03T00:00:00.000Z' };
+    expect(bodyOf({ ...SUCCEEDED, type: 'PaymentRefunded', data })).toMatchObject({ payment: { refundId: null, refundAmount: null, refundedTotal: '700' } });
+  });
+
+  it('carries the facts of a failed attempt', () => {
+    const facts = { attemptId: 'a1', reason: 'card_declined', failedAt: '2026-01-03T00:00:00.000Z' };
+    expect(bodyOf({ ...SUCCEEDED, type: 'PaymentAttemptFailed', data: { ...(SUCCEEDED.data as object), ...facts } })).toMatchObject({ payment: facts });
+  });
+
+  it.each(['PaymentSucceeded', 'PaymentAttemptFailed', 'PaymentClosed', 'PaymentRefunded'])('sends no fact of a %s that a later release wrote, so that every module parks it', (type) => {
+    const message = toMessage({ ...SUCCEEDED, type, metadata: { schemaVersion: 99 } })!;
+    expect(JSON.parse(message.body.toString())).toMatchObject({ eventId: SUCCEEDED.id, type, payment: {} });
+    expect(message.body.toString()).not.toContain('1999');
+    expect(message.body.toString()).not.toContain('1234');
+  });
+
+  it('sends the same for an event that says it is version 1 as for one that does not', () => {
+    expect(bodyOf({ ...SUCCEEDED, metadata: { schemaVersion: 1 } })).toStrictEqual(bodyOf(SUCCEEDED));
   });
 
   it.each(['PaymentRequested', 'PaymentNotificationRejected', 'SomethingElse', 'toString', '__proto__'])('publishes no %s', (type) => {

@@ -1,5 +1,6 @@
+import { isNewerThanKnown, upcastEvent } from '../../contracts/event-versions.ts';
 import { PAYMENT_STREAM_PREFIX } from '../../contracts/payment-events.ts';
-import { MESSAGE_HEADERS, MESSAGE_TYPES, type PaymentMessage, type PublishedEventType } from '../../contracts/payment-messages.ts';
+import { MESSAGE_HEADERS, MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES, type PaymentMessage, type PublishedEventType } from '../../contracts/payment-messages.ts';
 import { PAYNOTIFY_EXCHANGE } from '../../contracts/topology.ts';
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
 import type { StoredEvent } from '../../platform/event-store/event-store.ts';
@@ -22,8 +23,9 @@ const PAYMENT_FIELDS = [
   'account',
   'providerTradeNo',
   'paidAt',
-  'failedAt',
+  'attemptId',
   'reason',
+  'failedAt',
   'closedAt',
   'refundId',
   'refundAmount',
@@ -33,15 +35,19 @@ const PAYMENT_FIELDS = [
 
 type Fields = Readonly<Record<string, unknown>>;
 
+const NO_FACTS: Fields = {};
+
 /**
  * Pure. @returns a stored event as it goes to the fanout exchange, or null when the event is internal or not ours.
  * Never throws, and what it returns can always be encoded: an event with missing fields is published with what it has,
- * so that the modules park it where an operator sees it, instead of it blocking every later event here.
+ * so that the modules park it where an operator sees it, instead of it blocking every later event here. An event that a
+ * later release wrote goes the same way: its facts may mean something else, so none are sent. Once this instance is up to
+ * date, a replay in mode `reapply` sends them.
  */
 export function toMessage(event: StoredEvent): OutgoingMessage | null {
   const { id, type } = event;
   if (!isPublished(type)) return null;
-  const data = fieldsOf(event.data);
+  const data = isNewerThanKnown(event) ? NO_FACTS : fieldsOf(upcastEvent(event));
   const metadata = fieldsOf(event.metadata);
   const recordedAt = event.recordedAt.toISOString();
   const body = {
@@ -53,6 +59,7 @@ export function toMessage(event: StoredEvent): OutgoingMessage | null {
     eventId: id,
     type,
     recordedAt,
+    schemaVersion: MESSAGE_SCHEMA_VERSION,
     payment: paymentOf(data),
   };
   return {
@@ -102,5 +109,5 @@ export function payNoOf(event: StoredEvent): string {
 }
 
 function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+  return typeof value === 'object' && value !== null ? (value as Fields) : NO_FACTS;
 }
