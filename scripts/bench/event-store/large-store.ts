@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,9 +9,11 @@ import { startEventStoreWorker } from '../../../src/event-store-server/worker-ho
 import type { ProposedEvent } from '../../../src/event-store-server/wire/proposed-event.ts';
 import { CONCURRENCY } from '../setup/counts.ts';
 import { succeededEvent } from '../setup/payments.ts';
+import { measureThroughClient } from './size-through-client.ts';
 
 /** A payment's stream holds two events; so the larger store has more streams, not longer ones. */
 const EVENTS_PER_STREAM = 2;
+const FILE_NAME = 'events.sqlite';
 const SMALL_EVENTS = 10_000;
 /** Commits while building: large, since nobody waits for an answer. */
 const BUILD_GROUP = 512;
@@ -25,9 +28,13 @@ const STRIDE = 7_919;
 export interface SizeCosts {
   readonly events: number;
   readonly fileMiB: number;
-  /** Until the worker thread listens, and of that the opening of the files. */
+  /** Until the worker thread listens, and of that the opening of the files; and that with none of them in the system's memory. */
   readonly startMs: readonly number[];
   readonly openMs: readonly number[];
+  readonly openColdMs: readonly number[];
+  /** µs through the official client and its connection, to and from old streams all over the log. */
+  readonly clientAppendUs: readonly number[];
+  readonly clientReadUs: readonly number[];
   /** µs per event appended in groups of CONCURRENCY, each with its fsync: to new streams, and to old ones all over the log. */
   readonly appendNewUs: readonly number[];
   readonly appendOldUs: readonly number[];
@@ -36,7 +43,7 @@ export interface SizeCosts {
   readonly pageReadUs: readonly number[];
 }
 
-/** Cost at a large and a small number of events, in the store's own code: the client and the wire are the same for both. */
+/** Cost at a large and a small number of events: in the store's own code alone, and as the official client sees it. */
 export async function measureSizes(directory: string, events: number, say: (text: string) => void): Promise<{ large: SizeCosts; small: SizeCosts }> {
   const startedAt = performance.now();
   const large = await prepareSize(join(directory, 'large'), events);
@@ -47,14 +54,16 @@ export async function measureSizes(directory: string, events: number, say: (text
     for (const size of round % 2 === 0 ? [large, small] : [small, large]) measureRound(size, round >= 0);
   }
   for (const { store } of [large, small]) store.close();
+  await measureThroughClient([large, small], ROUNDS, { streamName, firstRevision: EVENTS_PER_STREAM - 1 });
   return { large: large.costs, small: small.costs };
 }
 
 interface Size {
+  readonly directory: string;
   readonly store: EventStore;
   readonly streams: number;
   readonly revisions: Map<number, number>;
-  readonly costs: SizeCosts & Record<'appendNewUs' | 'appendOldUs' | 'streamReadUs' | 'pageReadUs', number[]>;
+  readonly costs: SizeCosts & Record<'appendNewUs' | 'appendOldUs' | 'streamReadUs' | 'pageReadUs' | 'clientAppendUs' | 'clientReadUs', number[]>;
   /** Streams made since, and turns taken through those that were there. */
   added: number;
   next: number;
@@ -62,20 +71,27 @@ interface Size {
 
 async function prepareSize(directory: string, events: number): Promise<Size> {
   build(directory, events);
-  const [startMs, openMs] = [[] as number[], [] as number[]];
+  const [startMs, openMs, openColdMs]: [number[], number[], number[]] = [[], [], []];
   for (let opening = 0; opening < OPENINGS; opening++) {
     startMs.push(await timeMs(async () => startEventStoreWorker({ port: 0, directory }), (worker) => worker.stop()));
     openMs.push(await timeMs(async () => open(directory), async (store) => store.close()));
+    dropFromMemory(join(directory, FILE_NAME));
+    openColdMs.push(await timeMs(async () => open(directory), async (store) => store.close()));
   }
-  const fileMiB = statSync(join(directory, 'events.sqlite')).size / 1024 / 1024;
-  const costs = { events, fileMiB, startMs, openMs, appendNewUs: [], appendOldUs: [], streamReadUs: [], pageReadUs: [] };
-  return { store: open(directory), streams: events / EVENTS_PER_STREAM, revisions: new Map(), costs, added: 0, next: 0 };
+  const fileMiB = statSync(join(directory, FILE_NAME)).size / 1024 / 1024;
+  const costs = { events, fileMiB, startMs, openMs, openColdMs, clientAppendUs: [], clientReadUs: [], appendNewUs: [], appendOldUs: [], streamReadUs: [], pageReadUs: [] };
+  return { directory, store: open(directory), streams: events / EVENTS_PER_STREAM, revisions: new Map(), costs, added: 0, next: 0 };
 }
 
 function open(directory: string): EventStore {
   return new EventStore(directory, Date.now, (error) => {
     throw error;
   });
+}
+
+/** GNU dd tells the operating system to forget the file's pages. Where there is none, the file stays as warm as it was. */
+function dropFromMemory(file: string): void {
+  spawnSync('dd', [`of=${file}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0'], { stdio: 'ignore' });
 }
 
 function build(directory: string, events: number): void {

@@ -34,9 +34,12 @@ function sizeRows({ small, large }: StoreResults['sizes']): string[][] {
   return [
     row('start until it listens, ms', ({ startMs }) => startMs, 0),
     row('  of that opening the files, ms', ({ openMs }) => openMs, 1),
-    row('append to a new stream, us', ({ appendNewUs }) => appendNewUs, 1),
-    row('append to an old stream, us', ({ appendOldUs }) => appendOldUs, 1),
-    row('read an old stream, us', ({ streamReadUs }) => streamReadUs, 1),
-    row('read a page of $all, us per event', ({ pageReadUs }) => pageReadUs, 2),
+    row('    with none of them in memory, ms', ({ openColdMs }) => openColdMs, 1),
+    row('through the client: append to an old stream, us', ({ clientAppendUs }) => clientAppendUs, 0),
+    row('through the client: read an old stream, us', ({ clientReadUs }) => clientReadUs, 0),
+    row("the store's own part: append to a new stream, us", ({ appendNewUs }) => appendNewUs, 1),
+    row('  append to an old stream, us', ({ appendOldUs }) => appendOldUs, 1),
+    row('  read an old stream, us', ({ streamReadUs }) => streamReadUs, 1),
+    row('  read a page of $all, us per event', ({ pageReadUs }) => pageReadUs, 2),
   ];
 }

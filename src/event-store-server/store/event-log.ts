@@ -1,4 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { StreamIndex, TOMBSTONE_ROW_REVISION } from './stream-index.ts';
+import type { Place } from './stream-index.ts';
 
 /** One stored event. `record` is the encoded RecordedEvent. */
 export interface LogEntry {
@@ -10,9 +12,15 @@ export interface LogEntry {
   record: Uint8Array;
 }
 
-export interface StreamRow {
-  id: number;
+/** What one look at the files tells about a stream name. */
+export interface FoundStream {
+  /** null for a name that was never written to. */
+  id: number | null;
+  /** -1 without events; a tombstone does not count. */
+  lastRevision: number;
   tombstoned: boolean;
+  /** Its metadata stream has been written to. */
+  hasMetastream: boolean;
 }
 
 /** A page ends at either bound, so that neither many events nor huge ones fill the memory. */
@@ -21,13 +29,18 @@ export interface PageLimit {
   bytesMax: number;
 }
 
-/** Revision under which a tombstone is stored; streams never grow that long. */
-export const TOMBSTONE_ROW_REVISION = Number.MAX_SAFE_INTEGER;
-
 /** The real log starts with a chunk header of this size, so no event is ever at position 0. */
 const LOG_START = 128;
 /** Each record counts its own bytes and this for framing: positions grow with gaps, as in the real log. */
 const RECORD_OVERHEAD_BYTES = 32;
+
+/** Always one row, and only indexes are read: a stream that is not in memory costs this one statement. */
+const FIND_STREAM = `
+  SELECT
+    stream.id,
+    (SELECT max(revision) FROM stream_index WHERE stream_id = stream.id),
+    EXISTS (SELECT 1 FROM streams WHERE name = '$$' || ?1)
+  FROM (SELECT 1) LEFT JOIN streams AS stream ON stream.name = ?1`;
 
 const COLUMNS = 'position, stream_id, revision, type, created_ms, record';
 
@@ -37,10 +50,12 @@ type Row = [number, number, number, string, number, Uint8Array];
 export class EventLog {
   readonly #database: DatabaseSync;
   readonly #statements;
+  readonly #index: StreamIndex;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, index = new StreamIndex(database)) {
     this.#database = database;
     this.#statements = prepare(database);
+    this.#index = index;
   }
 
   begin(): void {
@@ -49,40 +64,38 @@ export class EventLog {
 
   /** Returns after fsync. A throw leaves the transaction open; roll it back. */
   commit(): void {
+    this.#index.mergeSlice();
     this.#statements.commit.run();
+    this.#index.committed();
   }
 
   rollback(): void {
     if (this.#database.isTransaction) this.#statements.rollback.run();
+    this.#index.rolledBack();
   }
 
   insert(entry: LogEntry): void {
     this.#statements.insertEvent.run(entry.position, entry.streamId, entry.revision, entry.type, entry.createdMs, entry.record);
+    this.#index.add(entry.streamId, { revision: entry.revision, position: entry.position });
   }
 
   insertStream(name: string): number {
     return Number(this.#statements.insertStream.run(name).lastInsertRowid);
   }
 
-  markTombstoned(streamId: number): void {
-    this.#statements.tombstone.run(streamId);
-  }
-
-  findStream(name: string): StreamRow | null {
-    const row = this.#statements.findStream.get(name) as unknown as [number, number] | undefined;
-    return row === undefined ? null : { id: row[0], tombstoned: row[1] !== 0 };
+  findStream(name: string): FoundStream {
+    const [id, indexed, metastream] = this.#statements.findStream.get(name) as unknown as [number | null, number | null, number];
+    const hasMetastream = metastream !== 0;
+    if (id === null) return { id, lastRevision: -1, tombstoned: false, hasMetastream };
+    const last = this.#index.lastInMemory(id)?.revision ?? indexed ?? -1;
+    const tombstoned = last === TOMBSTONE_ROW_REVISION;
+    return { id, lastRevision: tombstoned ? this.#index.lastRevision(id) : last, tombstoned, hasMetastream };
   }
 
   streamName(streamId: number): string {
     const row = this.#statements.streamName.get(streamId) as unknown as [string] | undefined;
     if (row === undefined) throw new Error(`stream ${streamId} has events but no name`);
     return row[0];
-  }
-
-  /** -1 for a stream without events; a tombstone does not count. */
-  lastRevision(streamId: number): number {
-    const row = this.#statements.lastRevision.get(streamId, TOMBSTONE_ROW_REVISION) as unknown as [number | null];
-    return row[0] ?? -1;
   }
 
   /** Position of the newest event, 0 in an empty log. */
@@ -101,25 +114,35 @@ export class EventLog {
   }
 
   at(streamId: number, revision: number): LogEntry | null {
-    return this.#one(this.#statements.one, streamId, revision);
+    return this.streamForwards(streamId, revision, { entriesMax: 1, bytesMax: 1 })[0] ?? null;
   }
 
   allForwards(from: number, limit: PageLimit): LogEntry[] {
-    return page(this.#statements.allForwards, limit, from);
+    return page(this.#statements.allForwards.iterate(from), limit);
   }
 
   /** Events strictly before `before`, newest first. */
   allBackwards(before: number, limit: PageLimit): LogEntry[] {
-    return page(this.#statements.allBackwards, limit, before);
+    return page(this.#statements.allBackwards.iterate(before), limit);
   }
 
+  /** A stream has no gaps, so that a number of revisions is a number of events, and the statements need no LIMIT. */
   streamForwards(streamId: number, from: number, limit: PageLimit): LogEntry[] {
-    return page(this.#statements.streamForwards, limit, streamId, from);
+    const { tableTo, inMemory } = this.#index.locate(streamId, from, from + limit.entriesMax - 1);
+    const inTable = from <= tableTo ? this.#statements.streamForwards.iterate(streamId, from, tableTo) : [];
+    return page(inOrder(inTable, this.#rowsAt(inMemory)), limit);
   }
 
   /** Events from `from` down to `downTo`, both included. */
   streamBackwards(streamId: number, from: number, downTo: number, limit: PageLimit): LogEntry[] {
-    return page(this.#statements.streamBackwards, limit, streamId, from, downTo);
+    const to = Math.max(downTo, from - limit.entriesMax + 1);
+    const { tableTo, inMemory } = this.#index.locate(streamId, to, from);
+    const inTable = to <= tableTo ? this.#statements.streamBackwards.iterate(streamId, to, tableTo) : [];
+    return page(inOrder(this.#rowsAt(inMemory.reverse()), inTable), limit);
+  }
+
+  *#rowsAt(places: readonly Place[]): Iterable<unknown> {
+    for (const { position } of places) yield this.#statements.at.get(position);
   }
 
   #one(statement: StatementSync, ...parameters: number[]): LogEntry | null {
@@ -138,37 +161,42 @@ function prepare(database: DatabaseSync) {
     statement.setReturnArrays(true);
     return statement;
   };
+  const ofStream = `
+    SELECT ${COLUMNS.split(', ').map((column) => `events.${column}`).join(', ')}
+    FROM stream_index AS indexed CROSS JOIN events ON events.position = indexed.position
+    WHERE indexed.stream_id = ? AND indexed.revision BETWEEN ? AND ?`;
   return {
     begin: database.prepare('BEGIN IMMEDIATE'),
     commit: database.prepare('COMMIT'),
     rollback: database.prepare('ROLLBACK'),
     insertEvent: database.prepare(`INSERT INTO events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)`),
     insertStream: database.prepare('INSERT INTO streams (name) VALUES (?)'),
-    tombstone: database.prepare('UPDATE streams SET tombstoned = 1 WHERE id = ?'),
-    findStream: rows('SELECT id, tombstoned FROM streams WHERE name = ?'),
+    findStream: rows(FIND_STREAM),
     streamName: rows('SELECT name FROM streams WHERE id = ?'),
-    lastRevision: rows('SELECT max(revision) FROM events WHERE stream_id = ? AND revision < ?'),
-    one: rows(`SELECT ${COLUMNS} FROM events WHERE stream_id = ? AND revision = ?`),
     allForwards: rows(`SELECT ${COLUMNS} FROM events WHERE position >= ? ORDER BY position`),
     allBackwards: rows(`SELECT ${COLUMNS} FROM events WHERE position < ? ORDER BY position DESC`),
-    streamForwards: rows(`SELECT ${COLUMNS} FROM events WHERE stream_id = ? AND revision >= ? ORDER BY revision`),
-    streamBackwards: rows(
-      `SELECT ${COLUMNS} FROM events WHERE stream_id = ? AND revision <= ? AND revision >= ? ORDER BY revision DESC`,
-    ),
+    at: rows(`SELECT ${COLUMNS} FROM events WHERE position = ?`),
+    streamForwards: rows(`${ofStream} ORDER BY indexed.revision`),
+    streamBackwards: rows(`${ofStream} ORDER BY indexed.revision DESC`),
   };
 }
 
 /** Rows are pulled one by one, so a page of huge events stops before it is too large. */
-function page(statement: StatementSync, limit: PageLimit, ...parameters: number[]): LogEntry[] {
+function page(rows: Iterable<unknown>, limit: PageLimit): LogEntry[] {
   const entries: LogEntry[] = [];
   let bytes = 0;
-  for (const row of statement.iterate(...parameters)) {
-    const entry = toEntry(row as unknown as Row);
+  for (const row of rows) {
+    const entry = toEntry(row as Row);
     entries.push(entry);
     bytes += entry.record.length;
     if (entries.length >= limit.entriesMax || bytes >= limit.bytesMax) break;
   }
   return entries;
+}
+
+function* inOrder(first: Iterable<unknown>, second: Iterable<unknown>): Iterable<unknown> {
+  yield* first;
+  yield* second;
 }
 
 function toEntry(row: Row): LogEntry {

@@ -1,9 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { APPLICATION_ID, FORMAT_VERSION, OLDEST_FORMAT_VERSION } from './file-format.ts';
 import { StoreError } from './store-error.ts';
-
-/** "PNES" in the file header tells our files from any other SQLite database. */
-export const APPLICATION_ID = 0x504e4553;
-export const FORMAT_VERSION = 1;
 
 /** The fields of SQLite's file header that are needed, each a big-endian number at a fixed place. */
 const HEADER_BYTES = 100;
@@ -25,7 +22,9 @@ export function inspectFile(file: string): void {
   if (size < HEADER_BYTES) throw damaged(file, 'its header is cut off');
   if (header.readUInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) throw foreign(file, 'it is the database of another program');
   const version = header.readUInt32BE(USER_VERSION_AT);
-  if (version !== FORMAT_VERSION) throw foreign(file, `it has format ${version}, and this program reads format ${FORMAT_VERSION}`);
+  if (version < OLDEST_FORMAT_VERSION || version > FORMAT_VERSION) {
+    throw foreign(file, `it has format ${version}, and this program reads formats ${OLDEST_FORMAT_VERSION} to ${FORMAT_VERSION}`);
+  }
   const expected = header.readUInt16BE(PAGE_SIZE_AT) * header.readUInt32BE(PAGE_COUNT_AT);
   if (!existsSync(`${file}-wal`) && size < expected) throw damaged(file, `it has ${size} of ${expected} bytes`);
 }

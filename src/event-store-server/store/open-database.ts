@@ -1,7 +1,8 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { APPLICATION_ID, FORMAT_VERSION, inspectFile } from './inspect-file.ts';
+import { upgradeFormat, writeSchema } from './file-format.ts';
+import { inspectFile } from './inspect-file.ts';
 import { openError } from './store-error.ts';
 
 const STORE_FILE_NAME = 'events.sqlite';
@@ -10,27 +11,13 @@ const LOCK_FILE_NAME = 'events.lock';
 const PAGE_BYTES = 4096;
 /** Page cache; reads of recent events then need no file access. */
 const CACHE_KIB = 32 * 1024;
+/**
+ * So much of the file is read where the operating system has it in memory, instead of being copied from there page by
+ * page; the rest of a larger file is read in the other way. The system may take these pages back at any time.
+ */
+const MAPPED_BYTES = 1024 * 1024 * 1024;
 /** A checkpoint every 16 MB of log instead of every 4 MB. */
 const CHECKPOINT_PAGES = 4_000;
-
-const SCHEMA = `
-  CREATE TABLE streams (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    tombstoned INTEGER NOT NULL DEFAULT 0
-  ) STRICT;
-  CREATE TABLE events (
-    position INTEGER PRIMARY KEY,
-    stream_id INTEGER NOT NULL,
-    revision INTEGER NOT NULL,
-    type TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    record BLOB NOT NULL
-  ) STRICT;
-  CREATE UNIQUE INDEX events_by_stream ON events (stream_id, revision);
-  PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${FORMAT_VERSION};
-`;
 
 export interface OpenedDatabase {
   database: DatabaseSync;
@@ -98,10 +85,15 @@ function prepared(database: DatabaseSync): DatabaseSync {
   database.exec('PRAGMA locking_mode = EXCLUSIVE');
   // FULL makes every COMMIT wait for fsync: acknowledged means on disk.
   database.exec('PRAGMA synchronous = FULL');
-  if (isEmpty(database)) database.exec(`PRAGMA page_size = ${PAGE_BYTES}; BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+  if (isEmpty(database)) {
+    database.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
+    writeSchema(database);
+  }
   database.exec('PRAGMA journal_mode = WAL');
   database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  database.exec(`PRAGMA mmap_size = ${MAPPED_BYTES}`);
   database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  upgradeFormat(database);
   return database;
 }
 

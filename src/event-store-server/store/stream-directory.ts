@@ -68,9 +68,9 @@ export class StreamDirectory {
   }
 
   #load(name: string): StreamState {
-    const row = this.#log.findStream(name);
-    if (row === null) return { name, id: null, lastRevision: -1, tombstoned: false, metadata: null };
-    return { name, id: row.id, lastRevision: this.#log.lastRevision(row.id), tombstoned: row.tombstoned, metadata: null };
+    const { hasMetastream, ...found } = this.#log.findStream(name);
+    // The usual stream has no metadata, and is then looked up only once.
+    return { name, ...found, metadata: hasMetastream || isMetastream(name) ? null : NO_METADATA };
   }
 
   #loadMetadata(name: string): StreamMetadata {

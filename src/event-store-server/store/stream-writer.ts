@@ -5,9 +5,10 @@ import type { ExpectedRevision } from '../wire/write-options.ts';
 import { checkCommit } from './commit-check.ts';
 import type { CommitDecision } from './commit-check.ts';
 import type { EventLog } from './event-log.ts';
-import { TOMBSTONE_ROW_REVISION, after } from './event-log.ts';
+import { after } from './event-log.ts';
 import { RecentEventIds } from './recent-event-ids.ts';
 import type { StreamDirectory, StreamState } from './stream-directory.ts';
+import { TOMBSTONE_ROW_REVISION } from './stream-index.ts';
 import { SOFT_DELETE_JSON, isMetastream, metastreamOf, originalStreamOf, withTruncateBefore } from './stream-metadata.ts';
 
 export type WriteOutcome =
@@ -69,7 +70,6 @@ export class StreamWriter {
     if (decision.kind !== 'write') return this.#notWritten(stream, decision);
     const event = { id: randomUUID(), type: '$streamDeleted', isJson: false, data: EMPTY, metadata: EMPTY };
     const position = this.#insert(stream, event, TOMBSTONE_ROW_REVISION);
-    this.#log.markTombstoned(this.#streams.ensureId(stream));
     stream.tombstoned = true;
     return { kind: 'stored', revision: TOMBSTONE_ROW_REVISION, position };
   }
