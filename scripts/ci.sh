@@ -21,6 +21,11 @@ check() { # check COMMAND...
   count "$*" $?
 }
 
+# What the README's example by hand needs; paynotify itself needs neither.
+missing=()
+for tool in curl openssl; do command -v "$tool" > /dev/null || missing+=("$tool"); done
+if [ ${#missing[@]} -gt 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; fi
+
 # The tests first: on a bare machine this also proves that the test command installs what it needs.
 rm -f "$RESULTS"
 echo "== npm test"
@@ -55,6 +60,15 @@ done
 count "npm start" "$ready"
 [ "$ready" -eq 0 ] || tail -n 50 "$START_LOG"
 check npm run demo
+# The README's example, as printed, and the same by the command that it tells of.
+awk '/^```bash$/ { on = 1; next } /^```$/ { on = 0 } on' README.md > .data/by-hand.sh
+echo "== the README's webhook by hand"
+bash .data/by-hand.sh | tee .data/ci-by-hand.log
+pay_no=$(sed -n 's/^{"outcome":"stored"} payment //p' .data/ci-by-hand.log)
+count "the README's webhook by hand was stored" "$([ -n "$pay_no" ]; echo $?)"
+check npm run webhook -- --help
+check npm run webhook -- --pay-no "$pay_no" --provider alipay --bad-signature
+check npm run webhook -- --pay-no "$pay_no" --kind refunded --duplicate
 kill -INT -- "-$start_pid" 2> /dev/null
 wait "$start_pid"
 check node scripts/nothing-running.mjs
