@@ -62,6 +62,18 @@ describe('a notification about a payment that is not known', () => {
     expect(await rig.types(second)).toEqual(['PaymentRequested', 'PaymentSucceeded']);
   });
 
+  it('is kept once for each thing that is said, and once only', async () => {
+    const rig = await createNotificationsRig();
+    // Two instances keep the table at the same time.
+    rig.startWorkers('register');
+    rig.startWorkers('register');
+    const payNo = newPayNo();
+    for (const amount of ['1999', '5', '1999']) await rig.tell(successFor(payNo, { amount }));
+    for (const refundId of ['r1', 'r2', 'r1']) await rig.tell(refundFor(null, 't-unknown', { refundId }));
+    await untilListed(rig, 'unmatched', 4);
+    expect(await rig.unmatchedTypes()).toHaveLength(4);
+  });
+
   it('that the provider tells again meanwhile ends as a duplicate', async () => {
     const rig = await createNotificationsRig();
     const payNo = newPayNo();
@@ -142,6 +154,20 @@ describe('a rejected notification', () => {
     expect(await rig.types(payNo)).toEqual(['PaymentRequested', 'PaymentNotificationRejected', 'PaymentSucceeded', 'PaymentNotificationResolved']);
   });
 
+  it('is resolved once, also when the table has not seen yet that it was', async () => {
+    const rig = await createNotificationsRig();
+    const stop = rig.startWorkers('register');
+    const payNo = await rig.open();
+    await rig.tell(successFor(payNo, { claims: { appId: '2021000000000099' } }));
+    const { id } = await only(rig, 'rejected');
+    await stop();
+    rig.accounts = accountsWith({ appId: '2021000000000099' });
+    await rig.post(`/${id}/re-evaluate`);
+    await rig.db.notificationRecord.updateMany({ data: { state: 'rejected' } });
+    expect(await rig.post(`/${id}/re-evaluate`)).toMatchObject({ json: { outcome: 'duplicate', resolved: true } });
+    expect(await rig.types(payNo)).toEqual(['PaymentRequested', 'PaymentNotificationRejected', 'PaymentSucceeded', 'PaymentNotificationResolved']);
+  });
+
   it('for another reason than before is rejected anew, and the earlier one is resolved', async () => {
     const rig = await createNotificationsRig();
     rig.startWorkers('register');
@@ -176,6 +202,9 @@ describe('a rejected notification', () => {
     const { id, kind } = await only(rig, 'rejected');
     expect(kind).toBe('succeeded');
     expect(await rig.post(`/${id}/re-evaluate`)).toMatchObject({ status: 409, json: { type: 'urn:paynotify:problem:notification-not-kept' } });
+    expect(await rig.tell(successFor(payNo, { providerTradeNo: 't1', amount: '1' }))).toBe('rejected');
+    expect(await rig.types(payNo)).toEqual(['PaymentRequested', 'PaymentNotificationRejected']);
+    expect(await rig.tell(successFor(payNo, { providerTradeNo: 't1' }))).toBe('stored');
   });
 
   it('under an unknown id is 404, under what is no id 400', async () => {

@@ -34,4 +34,20 @@ describe('event ids', () => {
       expect(id({ [name]: '1' }), name).not.toBe(id({}));
     }
   });
+
+  it('tell failed attempts and refunds of one payment apart, and the notifications that are kept about them', () => {
+    const trade = { provider: 'standard', account: 'demo', providerTradeNo: 't1', notificationId: 'n1' };
+    const failed = (attemptId: string): PaymentEvent => ({ type: 'PaymentAttemptFailed', data: { ...facts, ...trade, attemptId, reason: 'x', failedAt: '' } });
+    const refunded = (refundId: string | null, refundAmount: string | null, refundedTotal: string): PaymentEvent => ({
+      type: 'PaymentRefunded', data: { ...facts, ...trade, refundId, refundAmount, refundedTotal, refundedAt: '' },
+    });
+    const events = [failed('a1'), failed('a2'), refunded('r1', '1', '1'), refunded('r2', '1', '2'), refunded('r1', null, '1'), refunded(null, null, '1'), refunded(null, null, '2')];
+    expect(new Set(events.map(paymentEventId)).size).toBe(events.length);
+  });
+
+  it('of a rejected success are those that the version before gave them', () => {
+    const rejected = { payNo: 'p1', provider: 'alipay', account: 'main', providerTradeNo: 't1', notificationId: 'n1', reason: 'amount-mismatch', expected: '1999', received: '1', rejectedAt: '' } as const;
+    const before = tradeFactId(rejected, 'rejected', 'amount-mismatch', '1');
+    expect(paymentEventId({ type: 'PaymentNotificationRejected', data: { ...rejected, kind: 'succeeded', notification: null } })).toBe(before);
+  });
 });

@@ -115,7 +115,6 @@ async function close(deps: NotificationRoutesDeps, row: NotificationRecord, acto
     payNo: row.payNo, notificationEventId: row.eventId, outcome: 'closed-by-operator', resolvedBy: actor, note, resolvedAt: deps.now().toISOString(),
   };
   await appendResolved(deps, row, resolved);
-  if (row.payNo !== null) deps.recent.drop(row.payNo);
   await resolveRow(deps.db, resolved);
 }
 

@@ -7,7 +7,6 @@ import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker } from '../../platform/process/worker.ts';
 import type { Arrival, Arrivals } from './arrivals.ts';
 import { reevaluate, type KeptNotification, type ReevaluateDeps } from './re-evaluate.ts';
-import { resolveRow } from './notification-rows.ts';
 
 export interface ReevaluatorDeps extends ReevaluateDeps {
   readonly db: Database;
@@ -44,8 +43,8 @@ export function createReevaluator(deps: ReevaluatorDeps): Worker {
 
   async function tryAgain(row: NotificationRecord): Promise<void> {
     const { outcome, resolved } = await reevaluate(deps, keptOf(row), 'paynotify');
+    // The row follows the event (notification-register.ts).
     if (resolved === null) return;
-    await resolveRow(db, resolved);
     log.info({ event: 'notification.resolved', notificationEventId: row.eventId, payNo: resolved.payNo, outcome });
   }
 
