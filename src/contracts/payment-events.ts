@@ -116,7 +116,7 @@ export interface PaymentNotificationResolved {
   readonly resolvedAt: string;
 }
 
-/** On stream `trade-{provider}-{account}-{providerTradeNo}`: which payment a trade of the provider has paid. Internal. */
+/** On stream `trade-{provider}-{account}:{providerTradeNo}`: which payment a trade of the provider has paid. Internal. */
 export interface TradeBound extends Omit<ProviderFacts, 'notificationId'> {
   readonly payNo: string;
   readonly boundAt: string;
@@ -161,7 +161,10 @@ export function unmatchedStream(provider: string, account: string): string {
   return `${UNMATCHED_STREAM_PREFIX}${provider}-${account}`;
 }
 
-/** @returns the stream that says which payment a provider's trade has paid. */
+/**
+ * @returns the stream that says which payment a provider's trade has paid. Both the account's name and the trade's number may
+ * hold hyphens; only the number may hold a colon, so that no two trades share a stream.
+ */
 export function tradeStream(provider: string, account: string, providerTradeNo: string): string {
-  return `${TRADE_STREAM_PREFIX}${provider}-${account}-${providerTradeNo}`;
+  return `${TRADE_STREAM_PREFIX}${provider}-${account}:${providerTradeNo}`;
 }

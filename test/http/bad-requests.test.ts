@@ -87,6 +87,7 @@ const TABLE: [string, Request, Expected][] = [
   ['a key that reaches the prototype', json('{"__proto__":{"x":1},"name":"ab","count":1}'), { status: 400, code: 'json-invalid' }],
   ['a key that reaches the constructor', json('{"constructor":{"prototype":{"x":1}},"name":"ab","count":1}'), { status: 400, code: 'json-invalid' }],
   ['a NUL in a text', json('{"name":"a\\u0000b","count":1}'), { status: 400, code: 'json-invalid' }],
+  ['half of a surrogate pair in a text', json('{"name":"a\\uD83Db","count":1}'), { status: 400, code: 'json-invalid' }],
   ['another media type', { method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: 'x' }, { status: 415, code: 'media-type-unsupported' }],
   ['a form', { method: 'POST', url: '/things', headers: { 'content-type': 'application/x-www-form-urlencoded' }, payload: 'name=x' }, { status: 415, code: 'media-type-unsupported' }],
   ['a body over the limit', json(`{"name":"${'x'.repeat(BODY_SIZE_MAX)}"}`), { status: 413, code: 'body-too-large' }],

@@ -263,6 +263,10 @@ describe('a trade of a provider', () => {
     expect(await rig.tell(successFor(other, { providerTradeNo: 'its-own' }))).toBe('stored');
   });
 
+  it('is not that of another account whose name and number read the same', () => {
+    expect(tradeStream('standard', 'main', '2-1')).not.toBe(tradeStream('standard', 'main-2', '1'));
+  });
+
   it('that was bound before a crash is bound to the same payment again', async () => {
     const rig = await createNotificationsRig();
     const payNo = await rig.open();

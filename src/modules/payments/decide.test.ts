@@ -93,6 +93,7 @@ const TABLE: readonly Row[] = [
   ['refunded in part, as a sum: the earlier refund, told late', after(success, { ...sum, refundId: 'r2', refundedTotal: '900' }), sum, 'PaymentRefunded r1 null 900'],
   ['refunded in part, as a sum: the amount of the same refund', after(success, sum), refund, 'PaymentRefunded r1 500 500'],
   ['refunded in part: the same refund as a sum', after(success, refund), sum, 'duplicate fact'],
+  ['refunded in part: a smaller amount of the same refund does not replace the larger', after(success, refund, { ...refund, refundAmount: '400', refundedTotal: '600' }), { ...refund, refundId: 'r2', refundAmount: '700' }, 'PaymentRefunded r2 700 1200'],
   ['a sum without an id', after(success), { ...sum, refundId: null }, 'PaymentRefunded null null 500'],
   ['a sum without an id, once more', after(success, { ...sum, refundId: null }), { ...sum, refundId: null, notificationId: 'n2' }, 'duplicate fact'],
   ['a sum without an id, of refunds that were told one by one', after(success, refund), { ...sum, refundId: null }, 'duplicate fact'],
@@ -101,6 +102,7 @@ const TABLE: readonly Row[] = [
 
   ['closed: closed again', after(closed), { ...closed, notificationId: 'n2' }, 'duplicate fact'],
   ['closed: paid', after(closed), success, 'PaymentSucceeded'],
+  ['closed: paid, the closing told again', after(closed, success), { ...closed, notificationId: 'n2' }, 'duplicate fact'],
   ['closed: refund', after(closed), refund, 'refund-before-success  t1'],
   ['closed: failed attempt', after(closed), failed, 'PaymentAttemptFailed'],
 

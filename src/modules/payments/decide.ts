@@ -31,7 +31,7 @@ const DUPLICATE: Decision = { kind: 'duplicate', of: 'fact' };
  * | any            | unknown    | contradicts → rejected, once | the same         | the same                               |
  * | succeeded      | unknown    | PaymentSucceeded             | PaymentSucceeded | same trade: duplicate, other: rejected |
  * | attempt failed | unknown    | PaymentAttemptFailed, once per attempt, in every state           |                  |                     |
- * | closed         | unknown    | PaymentClosed                | duplicate        | rejected: closed after success         |
+ * | closed         | unknown    | PaymentClosed                | duplicate        | rejected; closed before: duplicate     |
  * | refunded       | unknown    | rejected: held until paid    | the same         | PaymentRefunded, once per refund       |
  * | refund failed  | unknown    | rejected, for a person to see, in every state                    |                  |                     |
  *
@@ -78,7 +78,8 @@ function contradictionOfKind(state: PaymentState, requested: PaymentRequested, n
       return holder === requested.payNo ? null : { reason: 'trade-bound-to-another-payment', expected: holder, received: requested.payNo };
     }
     case 'closed':
-      return paidBy === undefined ? null : { reason: 'closed-after-success', expected: paidBy, received: notification.providerTradeNo };
+      // A closing that came before the success is known; that it is told again contradicts nothing new.
+      return paidBy === undefined || state.closed !== null ? null : { reason: 'closed-after-success', expected: paidBy, received: notification.providerTradeNo };
     case 'refunded':
       return paidBy !== undefined ? null : { reason: 'refund-before-success', expected: '', received: notification.providerTradeNo };
     case 'refund-failed':

@@ -1,5 +1,5 @@
 import type { Database } from '../../platform/database/database.ts';
-import type { EventStore } from '../../platform/event-store/event-store.ts';
+import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker } from '../../platform/process/worker.ts';
@@ -18,6 +18,12 @@ const IDLE_CHECKPOINT_INTERVAL_MS = 5_000;
 export function createNotificationRegister({ db, store, log }: NotificationRegisterDeps): Worker {
   let trouble: string | null = null;
 
+  /** One that is passed over stays in the event store: the table can be thrown away and built anew by a later release. */
+  async function project(event: StoredEvent): Promise<void> {
+    if ((await projectNotification(db, event)) === 'projected') return;
+    log.error({ event: 'notification-register.unreadable', notificationEventId: event.id, type: event.type, stream: event.stream, position: event.position.toString() });
+  }
+
   async function follow(signal: AbortSignal): Promise<void> {
     let storedAt = 0;
     const onCheckpoint = async (position: bigint): Promise<void> => {
@@ -27,7 +33,7 @@ export function createNotificationRegister({ db, store, log }: NotificationRegis
       trouble = null;
     };
     const from = await readNotificationCheckpoint(db);
-    const handlers = { onEvent: (event: Parameters<typeof projectNotification>[1]) => projectNotification(db, event), onCheckpoint, onCaughtUp: () => void (trouble = null) };
+    const handlers = { onEvent: project, onCheckpoint, onCaughtUp: () => void (trouble = null) };
     await store.follow(from, { eventTypes: NOTIFICATION_EVENT_TYPES }, handlers, signal);
   }
 

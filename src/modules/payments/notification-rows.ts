@@ -5,10 +5,10 @@ import {
   type PaymentNotificationResolved,
   type PaymentNotificationUnmatched,
 } from '../../contracts/payment-events.ts';
-import { upcastEvent } from '../../contracts/event-versions.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
 import type { Database, Transaction } from '../../platform/database/database.ts';
 import type { StoredEvent } from '../../platform/event-store/event-store.ts';
+import { readableNotification } from './readable-notification.ts';
 
 /** The three event types that the read model is made of begin with this, and no other type does. */
 export const NOTIFICATION_EVENT_TYPES = ['PaymentNotification'] as const;
@@ -28,15 +28,23 @@ export async function storeNotificationCheckpoint(db: Database | Transaction, po
     ON CONFLICT (name) DO UPDATE SET commit_position = GREATEST(checkpoints.commit_position, EXCLUDED.commit_position), updated_at = now()`;
 }
 
-/** Brings the table up to this event, in one transaction with the checkpoint. */
-export async function projectNotification(db: Database, event: StoredEvent): Promise<void> {
+/**
+ * Brings the table up to this event, in one transaction with the checkpoint.
+ * @returns `unreadable` for an event that no row can be made of; it is passed over.
+ */
+export async function projectNotification(db: Database, event: StoredEvent): Promise<'projected' | 'unreadable'> {
+  const data = readableNotification(event);
+  if (data === null) {
+    await storeNotificationCheckpoint(db, event.position);
+    return 'unreadable';
+  }
   await db.$transaction(async (transaction) => {
-    const data = upcastEvent(event);
     if (event.type === REJECTED_EVENT_TYPE) await insertRejected(transaction, event, data as PaymentNotificationRejected);
     if (event.type === UNMATCHED_EVENT_TYPE) await insertUnmatched(transaction, event, data as PaymentNotificationUnmatched);
     if (event.type === RESOLVED_EVENT_TYPE) await resolveRow(transaction, data as PaymentNotificationResolved);
     await storeNotificationCheckpoint(transaction, event.position);
   });
+  return 'projected';
 }
 
 type Row = Prisma.NotificationRecordCreateManyInput;

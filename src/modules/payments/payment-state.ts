@@ -75,10 +75,15 @@ export function isPaidAndClosed({ succeeded, closed, rejections }: PaymentState)
 }
 
 function refunded(state: PaymentState, { refundId, refundAmount, refundedTotal }: PaymentRefunded): PaymentState {
-  const refunds = new Map(state.refunds);
-  if (refundId !== null && (refundAmount !== null || !refunds.has(refundId))) refunds.set(refundId, refundAmount === null ? null : BigInt(refundAmount));
   const total = BigInt(refundedTotal);
+  const refunds = refundId === null ? state.refunds : new Map(state.refunds).set(refundId, largerOf(state.refunds.get(refundId) ?? null, refundAmount));
   return { ...state, refunds, refundedTotal: total > state.refundedTotal ? total : state.refundedTotal };
+}
+
+/** Of one refund told with two amounts the larger counts, in whatever order they come. */
+function largerOf(known: bigint | null, told: string | null): bigint | null {
+  if (known === null || told === null) return known ?? (told === null ? null : BigInt(told));
+  return known > BigInt(told) ? known : BigInt(told);
 }
 
 function withRejection(state: PaymentState, id: string, rejection: Rejection): PaymentState {

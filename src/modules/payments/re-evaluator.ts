@@ -1,3 +1,4 @@
+import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { NotificationRecord } from '../../generated/prisma/client.ts';
 import type { PaymentNotification } from '../../contracts/payment-notifications.ts';
 import type { Database } from '../../platform/database/database.ts';
@@ -41,11 +42,17 @@ export function createReevaluator(deps: ReevaluatorDeps): Worker {
     await countWaiting(db, metrics);
   }
 
+  /** One that cannot be evaluated at all must not keep those behind it from their turn: it waits for its next one. */
   async function tryAgain(row: NotificationRecord): Promise<void> {
-    const { outcome, resolved } = await reevaluate(deps, keptOf(row), 'paynotify');
-    // The row follows the event (notification-register.ts).
-    if (resolved === null) return;
-    log.info({ event: 'notification.resolved', notificationEventId: row.eventId, payNo: resolved.payNo, outcome });
+    try {
+      const { outcome, resolved } = await reevaluate(deps, keptOf(row), 'paynotify');
+      // The row follows the event (notification-register.ts).
+      if (resolved === null) return;
+      log.info({ event: 'notification.resolved', notificationEventId: row.eventId, payNo: resolved.payNo, outcome });
+    } catch (error) {
+      if (error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError) throw error;
+      log.error({ event: 'notification.not-evaluated', notificationEventId: row.eventId, payNo: row.payNo, err: error });
+    }
   }
 
   return {
@@ -103,7 +110,7 @@ async function claimDue(db: Database): Promise<NotificationRecord[]> {
 }
 
 async function countWaiting(db: Database, metrics: Metrics): Promise<void> {
-  const counted = await db.notificationRecord.groupBy({ by: ['state'], where: { state: { not: 'resolved' } }, _count: true });
+  const counted = await db.notificationRecord.groupBy({ by: ['state'], where: { state: { in: ['rejected', 'unmatched'] } }, _count: true });
   for (const state of ['rejected', 'unmatched'] as const) {
     metrics.notificationsWaiting.set({ state }, counted.find((row) => row.state === state)?._count ?? 0);
   }

@@ -4,11 +4,14 @@ import secureJson from 'secure-json-parse';
 import { RequestError } from '../../contracts/errors.ts';
 
 const NUL = '\u0000';
+/** How JSON may write a NUL or half of a surrogate pair; bytes in UTF-8 cannot hold the latter. */
+const SUSPICIOUS = /\\u(?:0000|d[89a-f])/i;
 
 /**
  * JSON bodies for every route that does not bring a parser of its own. Refused beside plain syntax errors: bytes that
  * are not UTF-8 (they would be stored as replacement characters), keys that reach an object's prototype, and NUL
- * characters (PostgreSQL cannot store them; without this they would come out as a 500 from the depth).
+ * characters and halves of surrogate pairs (PostgreSQL cannot store them; without this they would come out as a 500 from
+ * the depth).
  */
 export function addJsonParser(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -21,8 +24,9 @@ export function addJsonParser(app: FastifyInstance): void {
 function parse(body: Buffer): unknown {
   if (body.length === 0) throw new RequestError(400, 'body-missing', 'The body is empty although Content-Type says JSON.');
   if (!isUtf8(body)) throw new RequestError(400, 'json-invalid', 'The body is not UTF-8.');
-  const value = parseSecurely(body.toString('utf8'));
-  if (body.includes('\\u0000') && holdsNul(value)) throw new RequestError(400, 'json-invalid', 'A text in the body holds a NUL character.');
+  const text = body.toString('utf8');
+  const value = parseSecurely(text);
+  if (SUSPICIOUS.test(text) && holdsUnstorable(value)) throw new RequestError(400, 'json-invalid', 'A text in the body holds a NUL character or half of a surrogate pair.');
   return value;
 }
 
@@ -34,8 +38,8 @@ function parseSecurely(text: string): unknown {
   }
 }
 
-function holdsNul(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes(NUL);
+function holdsUnstorable(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes(NUL) || !value.isWellFormed();
   if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([key, inner]) => key.includes(NUL) || holdsNul(inner));
+  return Object.entries(value).some(([key, inner]) => holdsUnstorable(key) || holdsUnstorable(inner));
 }

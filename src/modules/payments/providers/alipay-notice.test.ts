@@ -99,6 +99,7 @@ describe('an Alipay notice', () => {
     ['gmt_refund', { ...PARTLY, gmt_refund: '2026-11-24 25:45:05' }],
     ['gmt_close', { ...WHOLLY, gmt_close: 'now' }],
     ['notify_time', { notify_time: '2026-00-24 07:30:00' }],
+    ['gmt_payment', { gmt_payment: '0001-01-01 07:30:00' }],
   ])('is malformed when %s is out of form', (field, change) => {
     expect(read(change as Record<string, string>)).toEqual({ outcome: 'malformed', field });
   });

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { parseDecimalAmount } from '../../../contracts/money.ts';
 import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, type NotificationSource, type PaymentNotification } from '../../../contracts/payment-notifications.ts';
 import type { Reading } from './provider.ts';
+import { utcTime } from './utc-time.ts';
 
 /**
  * The content of a verified Alipay notice. Alipay sends the state of the trade, not what happened to it, and repeats the
@@ -115,8 +116,7 @@ function readTimes(fields: NoticeFields): NoticeTimes | { readonly malformed: st
 
 /** @returns ISO 8601 in UTC, or null for a time that does not exist. */
 function beijingTime(text: string): string | null {
-  const time = new Date(`${text.replace(' ', 'T')}+08:00`);
-  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+  return utcTime(`${text.replace(' ', 'T')}+08:00`);
 }
 
 function malformed(field: string): Reading {

@@ -62,6 +62,7 @@ describe('the payload of a Standard Webhook', () => {
     ['a currency in lower case', change(paid, { currency: 'cny' }), '/data/currency'],
     ['a time without zone', change(paid, { paidAt: '2026-11-24T07:30:00' }), '/data/paidAt'],
     ['a time that does not exist', change(paid, { paidAt: '2026-13-24T07:30:00Z' }), '/data/paidAt'],
+    ['a time of the year 10000 in UTC', change(paid, { paidAt: '9999-12-31T23:59:59-01:00' }), '/data/paidAt'],
     ['a reason in free text', change(failed, { reason: 'the card of Mr. Wang' }), '/data/reason'],
     ['a failed attempt without a trade', change(failed, { tradeNo: undefined }), '/data'],
     ['a closing at no time', change(closed, { closedAt: 'now' }), '/data/closedAt'],

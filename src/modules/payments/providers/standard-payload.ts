@@ -4,6 +4,7 @@ import { parseMinorUnits } from '../../../contracts/money.ts';
 import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, REASON_PATTERN, type NotificationSource, type PaymentNotification } from '../../../contracts/payment-notifications.ts';
 import { parseJsonBody } from './json-body.ts';
 import type { Reading } from './provider.ts';
+import { utcTime } from './utc-time.ts';
 
 /**
  * Our own payloads inside a Standard Webhook: `{ type, timestamp, data }`. Unknown members are ignored, so that a sender
@@ -79,7 +80,7 @@ const TIMES = ['paidAt', 'failedAt', 'closedAt', 'refundedAt'];
 function wrongValue(data: object): string | null {
   const values = data as Readonly<Partial<Record<string, string>>>;
   const wrongAmount = AMOUNTS.find((name) => values[name] !== undefined && parseMinorUnits(values[name]) === null);
-  const wrongTime = TIMES.find((name) => values[name] !== undefined && Number.isNaN(Date.parse(values[name])));
+  const wrongTime = TIMES.find((name) => values[name] !== undefined && utcTime(values[name]) === null);
   // A refund of nothing, or one that does not say how much, would be no refund.
   const noRefund = 'refundedAt' in values && !isPositive(values.refundAmount) && !isPositive(values.refundedTotal) ? 'refundAmount' : null;
   return wrongAmount ?? wrongTime ?? noRefund;

@@ -5,6 +5,7 @@ import { AMOUNT_MAX } from '../../../contracts/money.ts';
 import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, type NotificationSource, type PaymentNotification } from '../../../contracts/payment-notifications.ts';
 import { parseJsonBody } from './json-body.ts';
 import type { Reading } from './provider.ts';
+import { utcTime } from './utc-time.ts';
 import type { VerificationKey } from './verification-keys.ts';
 import { decryptResource } from './wechatpay-resource.ts';
 
@@ -151,9 +152,7 @@ const TIME = new RegExp(TIME_PATTERN);
 
 /** @returns ISO 8601 in UTC, or null for what is no time. */
 function toUtc(text: string | undefined): string | null {
-  if (text === undefined || !TIME.test(text)) return null;
-  const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+  return text === undefined || !TIME.test(text) ? null : utcTime(text);
 }
 
 function told(notification: PaymentNotification): Reading {
