@@ -69,6 +69,19 @@ describe('a group of writes', () => {
     expect(broken).toEqual([]);
   });
 
+  it('forgets no ids of earlier writes with one that cannot be stored', () => {
+    const earlier = event();
+    push('one', earlier);
+    queue.flush();
+    pushFailing(new RangeError('cannot be encoded'));
+    queue.flush();
+    push('one', earlier);
+    queue.flush();
+    expect(kinds()).toEqual(['stored', 'rejected', 'stored']);
+    expect(outcomes[2]).toEqual(outcomes[0]);
+    expect(stored()).toBe(1);
+  });
+
   it('leaves out a write whose caller has gone', () => {
     const caller = { open: true };
     queue.push({ caller, apply: (writer) => writer.append('gone', 'any', [event()]), done: (outcome) => outcomes.push(outcome) });

@@ -79,8 +79,9 @@ export class CommitQueue {
     } catch (error) {
       return this.#rollback(error);
     }
+    const touched = this.#writer.committed();
     group.forEach((write, index) => write.done(outcomes[index] as WriteOutcome));
-    this.#feed.announce(this.#writer.takeTouched());
+    this.#feed.announce(touched);
     return null;
   }
 
@@ -89,7 +90,7 @@ export class CommitQueue {
     if (failure.code === 'failed') this.#breakDown(failure);
     try {
       this.#log.rollback();
-      this.#writer.forget();
+      this.#writer.rolledBack();
     } catch (error) {
       this.#breakDown(writeError(error));
     }

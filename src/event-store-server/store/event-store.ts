@@ -11,6 +11,7 @@ import { openDatabase } from './open-database.ts';
 import type { OpenedDatabase } from './open-database.ts';
 import { StoreError } from './store-error.ts';
 import { StreamDirectory } from './stream-directory.ts';
+import { StreamIndex } from './stream-index.ts';
 import { firstReadableRevision, isExpired } from './stream-metadata.ts';
 import { StreamWriter } from './stream-writer.ts';
 import type { WriteOutcome } from './stream-writer.ts';
@@ -24,6 +25,13 @@ export type StreamPage =
 export interface WriteTarget {
   streamName: string;
   expected: ExpectedRevision;
+}
+
+/** What is otherwise counted in tens of thousands: see StreamIndex and StreamDirectory. */
+export interface StoreBounds {
+  readonly mergeAtEntries?: number;
+  readonly sliceEntries?: number;
+  readonly rememberedStreams?: number;
 }
 
 export type Done = (outcome: WriteOutcome | StoreError) => void;
@@ -42,11 +50,12 @@ export class EventStore {
   readonly #now: () => number;
 
   /** Opens the store in `directory`, or one in memory for null. Throws StoreError. `onBroken`: see CommitQueue. */
-  constructor(directory: string | null, now: () => number, onBroken: (error: StoreError) => void) {
+  constructor(directory: string | null, now: () => number, onBroken: (error: StoreError) => void, bounds: StoreBounds = {}) {
     this.#now = now;
     this.#opened = openDatabase(directory);
-    this.#log = new EventLog(this.#opened.database);
-    this.#streams = new StreamDirectory(this.#log);
+    const { database } = this.#opened;
+    this.#log = new EventLog(database, new StreamIndex(database, bounds.mergeAtEntries, bounds.sliceEntries));
+    this.#streams = new StreamDirectory(this.#log, bounds.rememberedStreams);
     const writer = new StreamWriter(this.#log, this.#streams, now);
     this.#queue = new CommitQueue(this.#log, writer, this.feed, onBroken);
     if (this.#log.last() === null) this.#writeFirstEvent();

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { EventStore } from './event-store.ts';
 import { APPLICATION_ID, FORMAT_VERSION } from './file-format.ts';
 import { openDatabase } from './open-database.ts';
@@ -55,6 +55,20 @@ it('says in the file itself that it was upgraded, so that a program for format 1
   expect(readFileSync(file).readUInt32BE(60)).toBe(FORMAT_VERSION);
   expect(database.prepare("SELECT count(*) AS count FROM sqlite_schema WHERE name = 'events_by_stream'").get()).toEqual({ count: 0 });
   close();
+});
+
+it('opens an upgraded file although the disk is too full to move the upgrade out of the log', () => {
+  writeFormat1();
+  const { exec } = DatabaseSync.prototype;
+  const checkpoint = vi.spyOn(DatabaseSync.prototype, 'exec').mockImplementation(function (this: DatabaseSync, sql: string) {
+    if (sql.includes('wal_checkpoint')) throw Object.assign(new Error('database or disk is full'), { errcode: 13 });
+    exec.call(this, sql);
+  });
+  onTestFinished(() => checkpoint.mockRestore());
+  const store = open();
+  expect(store.allForwards(0, ALL).map(({ position }) => position)).toEqual(EVENTS.map(([position]) => position));
+  expect(append(store, 'kept', 2n)).toMatchObject({ kind: 'stored', revision: 3 });
+  store.close();
 });
 
 it('leaves a file that cannot be upgraded as it was', () => {

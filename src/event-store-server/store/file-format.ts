@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { writeError } from './store-error.ts';
 
 /** "PNES" in the file header tells our files from any other SQLite database. */
 export const APPLICATION_ID = 0x504e4553;
@@ -53,8 +54,17 @@ export function writeSchema(database: DatabaseSync): void {
 export function upgradeFormat(database: DatabaseSync): void {
   if (database.prepare('PRAGMA user_version').get()?.['user_version'] === FORMAT_VERSION) return;
   inTransaction(database, UPGRADE);
-  // The version stands in the file itself, where a program that knows only format 1 looks for it before it opens the log.
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  showVersion(database);
+}
+
+/** Moves the version into the file itself, where a program that knows only format 1 looks for it before it opens the log. */
+function showVersion(database: DatabaseSync): void {
+  try {
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    // The upgrade is on the disk, in the log. That a full disk has no room for moving it is no reason not to open.
+    if (writeError(error).code !== 'full') throw error;
+  }
 }
 
 function inTransaction(database: DatabaseSync, sql: string): void {

@@ -11,11 +11,6 @@ const LOCK_FILE_NAME = 'events.lock';
 const PAGE_BYTES = 4096;
 /** Page cache; reads of recent events then need no file access. */
 const CACHE_KIB = 32 * 1024;
-/**
- * So much of the file is read where the operating system has it in memory, instead of being copied from there page by
- * page; the rest of a larger file is read in the other way. The system may take these pages back at any time.
- */
-const MAPPED_BYTES = 1024 * 1024 * 1024;
 /** A checkpoint every 16 MB of log instead of every 4 MB. */
 const CHECKPOINT_PAGES = 4_000;
 
@@ -91,7 +86,6 @@ function prepared(database: DatabaseSync): DatabaseSync {
   }
   database.exec('PRAGMA journal_mode = WAL');
   database.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-  database.exec(`PRAGMA mmap_size = ${MAPPED_BYTES}`);
   database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   upgradeFormat(database);
   return database;

@@ -3,21 +3,36 @@ import { GenerationCache } from './generation-cache.ts';
 /** The real server remembers about 8 MiB of ids; at some 100 bytes each that is twice this number. */
 const GENERATION_IDS_MAX = 40_000;
 
-/** Which event was written where, lately. Lost on restart, as on the real server. */
+interface WrittenAt {
+  readonly streamId: number;
+  readonly revision: number;
+}
+
+/**
+ * Which event was written where, lately. Lost on restart, as on the real server. Each transaction ends with `committed` or
+ * `rolledBack`: one that fails takes only its own ids with it, so that a retry of an earlier event is still recognised.
+ */
 export class RecentEventIds {
-  readonly #places = new GenerationCache<{ streamId: number; revision: number }>(GENERATION_IDS_MAX);
+  readonly #places = new GenerationCache<WrittenAt>(GENERATION_IDS_MAX);
+  /** Of the open transaction. */
+  readonly #uncommitted = new Map<string, WrittenAt>();
 
   remember(id: string, streamId: number, revision: number): void {
-    this.#places.set(id, { streamId, revision });
+    this.#uncommitted.set(id, { streamId, revision });
   }
 
   /** null for an id that is unknown or was last seen in another stream. */
   find(id: string, streamId: number): number | null {
-    const place = this.#places.get(id);
+    const place = this.#uncommitted.get(id) ?? this.#places.get(id);
     return place !== undefined && place.streamId === streamId ? place.revision : null;
   }
 
-  clear(): void {
-    this.#places.clear();
+  committed(): void {
+    for (const [id, place] of this.#uncommitted) this.#places.set(id, place);
+    this.#uncommitted.clear();
+  }
+
+  rolledBack(): void {
+    this.#uncommitted.clear();
   }
 }

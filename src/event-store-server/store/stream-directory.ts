@@ -20,10 +20,12 @@ export interface StreamState {
 /** Finds streams by name, with a cache. Writers change the cached state together with the log. */
 export class StreamDirectory {
   readonly #log: EventLog;
-  readonly #states = new GenerationCache<StreamState>(GENERATION_STREAMS_MAX);
+  readonly #states: GenerationCache<StreamState>;
 
-  constructor(log: EventLog) {
+  /** A write must not use more names than `generationStreamsMax`, or it would work on a state that was forgotten meanwhile. */
+  constructor(log: EventLog, generationStreamsMax = GENERATION_STREAMS_MAX) {
     this.#log = log;
+    this.#states = new GenerationCache(generationStreamsMax);
   }
 
   get(name: string): StreamState {

@@ -22,7 +22,7 @@ const EMPTY: Buffer = Buffer.alloc(0);
 /**
  * Applies writes inside the transaction the caller has open. Order of one append: check the expected revision,
  * insert the events at the next positions, then bring a soft-deleted stream back by rewriting its metadata.
- * When the transaction is rolled back, `forget()` drops everything remembered from it.
+ * The transaction ends with `committed` or `rolledBack`; the latter drops everything remembered from it.
  */
 export class StreamWriter {
   readonly #log: EventLog;
@@ -74,16 +74,17 @@ export class StreamWriter {
     return { kind: 'stored', revision: TOMBSTONE_ROW_REVISION, position };
   }
 
-  /** Names of the streams written since the last call. */
-  takeTouched(): ReadonlySet<string> {
+  /** @returns the names of the streams written in the transaction. */
+  committed(): ReadonlySet<string> {
+    this.#recentIds.committed();
     const touched = this.#touched;
     this.#touched = new Set();
     return touched;
   }
 
-  forget(): void {
+  rolledBack(): void {
     this.#streams.clear();
-    this.#recentIds.clear();
+    this.#recentIds.rolledBack();
     this.#touched.clear();
     this.#nextPosition = this.#log.nextPosition();
   }
