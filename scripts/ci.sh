@@ -24,7 +24,11 @@ check() { # check COMMAND...
 # What the README's example by hand needs; paynotify itself needs neither.
 missing=()
 for tool in curl openssl; do command -v "$tool" > /dev/null || missing+=("$tool"); done
-if [ ${#missing[@]} -gt 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; fi
+if [ ${#missing[@]} -gt 0 ]; then
+  as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+  "${as_root[@]}" apt-get update -qq && "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
 
 # The tests first: on a bare machine this also proves that the test command installs what it needs.
 rm -f "$RESULTS"
