@@ -29,6 +29,8 @@ export interface World {
   nextPublisher(): { readonly sends: number; readonly reason: PublishFailureReason };
   /** How many events the next subscription delivers before it breaks. */
   nextSubscription(): number;
+  /** How long the broker takes to confirm the next message; different times confirm out of order. */
+  confirmAfterMs(): number;
 }
 
 export function createWorld(eventCount: number, overrides: Partial<World> = {}): World {
@@ -42,6 +44,7 @@ export function createWorld(eventCount: number, overrides: Partial<World> = {}):
     databaseFails: () => false,
     nextPublisher: () => ({ sends: Infinity, reason: 'nacked' }),
     nextSubscription: () => Infinity,
+    confirmAfterMs: () => Math.random() * 3,
     ...overrides,
   };
 }
@@ -104,13 +107,13 @@ export function openPublisher(world: World): ConfirmPublisher {
       return new Promise((resolve, reject) => {
         inFlight.set(messageId, { resolve, reject });
         if (left-- <= 0) return void setImmediate(() => breakWith(new PublishFailure(reason, 'as the test wanted')));
-        // Some time later, in any order, and not at all when the publisher breaks before.
+        // Some time later, and not at all when the publisher breaks before.
         const confirm = (): void => {
           if (!inFlight.delete(messageId)) return;
           world.held.add(messageId);
           resolve();
         };
-        setTimeout(confirm, Math.random() * 3);
+        setTimeout(confirm, world.confirmAfterMs());
       });
     },
     async close() {
