@@ -225,8 +225,8 @@ describe('a batch', () => {
     ['amount-mismatch', { currency: 'USD' }],
     ['provider-mismatch', { provider: 'wechatpay' }],
     ['provider-mismatch', { account: 'second' }],
-  ])('is refused whole as %s for a refund or a closing with %o', async (code, facts) => {
-    for (const kind of [refund, closing]) {
+  ])('is refused whole as %s for a success, a refund or a closing with %o', async (code, facts) => {
+    for (const kind of [success, refund, closing]) {
       const [good, bad] = [await placeCourseOrder(shop), await placeCourseOrder(shop)];
       const [goodPayNo, badPayNo] = [await open(shop, good), await open(shop, bad)];
       const before = [await orderOf(shop, good), await orderOf(shop, bad)];

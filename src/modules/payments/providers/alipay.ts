@@ -5,7 +5,7 @@ import { optionalTextField, refuseUnknownFields, textField } from './account-fie
 import { readForm } from './alipay-form.ts';
 import { readNotice } from './alipay-notice.ts';
 import { decodeBase64 } from './base64.ts';
-import { RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type AccountFields, type Answer, type Provider, type ProviderAccount, type ReceiveOutcome, type RefusalReason, type Verification, type WebhookRequest } from './provider.ts';
+import { refused, RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type AccountFields, type Answer, type Provider, type ProviderAccount, type ReceiveOutcome, type Verification, type WebhookRequest } from './provider.ts';
 import { readRsaPublicKey } from './rsa-public-key.ts';
 import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts';
 
@@ -58,10 +58,6 @@ export function signedText(fields: ReadonlyMap<string, string>): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}=${value}`)
     .join('&');
-}
-
-function refused(reason: RefusalReason): Verification {
-  return { outcome: 'refused', reason };
 }
 
 /** Anything but the bare seven letters `success` makes Alipay send the notification again, eight times in 25 hours. */

@@ -41,6 +41,10 @@ export type Verification =
       read(): Reading;
     };
 
+export function refused(reason: RefusalReason): Verification {
+  return { outcome: 'refused', reason };
+}
+
 export type Reading =
   /** Usually one. A notification that tells of two facts (an Alipay refund repeats the payment) gives them in the order they happened. */
   | { readonly outcome: 'read'; readonly notifications: readonly [Notification, ...Notification[]] }

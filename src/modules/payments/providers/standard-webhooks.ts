@@ -4,7 +4,8 @@ import { CURRENCY_EXPONENTS } from '../../../contracts/money.ts';
 import { refuseUnknownFields, textField } from './account-fields.ts';
 import { decodeBase64 } from './base64.ts';
 import { problemAnswer } from './problem-answer.ts';
-import type { AccountFields, Provider, ProviderAccount, RefusalReason, Verification, WebhookRequest } from './provider.ts';
+import { freshnessProblem } from './freshness.ts';
+import { refused, type AccountFields, type Provider, type ProviderAccount, type Verification, type WebhookRequest } from './provider.ts';
 import { readStandardPayload } from './standard-payload.ts';
 import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts';
 
@@ -61,9 +62,8 @@ function verifyRequest(account: string, keys: readonly VerificationKey<KeyObject
   const signed = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
   const match = active.find(({ key }) => signatures.some((signature) => matches(key, signature, signed)));
   if (match === undefined) return refused('signature-mismatch');
-  const ageSeconds = Math.floor(now.getTime() / 1000) - Number(timestamp);
-  if (ageSeconds > TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-stale');
-  if (ageSeconds < -TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-in-future');
+  const problem = freshnessProblem(timestamp, now, TIMESTAMP_TOLERANCE_SECONDS);
+  if (problem !== null) return refused(problem);
   return { outcome: 'verified', keyId: match.id, read: () => readStandardPayload({ provider: standardWebhooks.name, account, notificationId: id }, body) };
 }
 
@@ -96,8 +96,4 @@ function matches(key: KeyObject, { scheme, bytes }: Signature, signed: Buffer): 
   if (scheme !== 'v1') return false;
   const expected = createHmac('sha256', key).update(signed).digest();
   return expected.length === bytes.length && timingSafeEqual(expected, bytes);
-}
-
-function refused(reason: RefusalReason): Verification {
-  return { outcome: 'refused', reason };
 }

@@ -4,7 +4,8 @@ import { CURRENCY_EXPONENTS } from '../../../contracts/money.ts';
 import type { Claims } from '../../../contracts/payment-notifications.ts';
 import { optionalTextField, refuseUnknownFields, textField } from './account-fields.ts';
 import { problemAnswer } from './problem-answer.ts';
-import type { AccountFields, Provider, ProviderAccount, RefusalReason, Verification, WebhookRequest } from './provider.ts';
+import { freshnessProblem } from './freshness.ts';
+import { refused, type AccountFields, type Provider, type ProviderAccount, type Verification, type WebhookRequest } from './provider.ts';
 import { readStripeEvent, STRIPE } from './stripe-notification.ts';
 import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts';
 
@@ -65,9 +66,8 @@ function verifyRequest(account: string, keys: readonly VerificationKey<KeyObject
   const signed = Buffer.concat([Buffer.from(`${parsed.timestamp}.`), body]);
   const match = active.find(({ key }) => isSignedWith(key, parsed.signatures, signed));
   if (match === undefined) return refused('signature-mismatch');
-  const ageSeconds = Math.floor(now.getTime() / 1000) - Number(parsed.timestamp);
-  if (ageSeconds > TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-stale');
-  if (ageSeconds < -TIMESTAMP_TOLERANCE_SECONDS) return refused('timestamp-in-future');
+  const problem = freshnessProblem(parsed.timestamp, now, TIMESTAMP_TOLERANCE_SECONDS);
+  if (problem !== null) return refused(problem);
   return { outcome: 'verified', keyId: match.id, read: () => readStripeEvent(account, body) };
 }
 
@@ -101,8 +101,4 @@ function parseSignatureHeader(header: string): SignatureHeader | null {
 function isSignedWith(key: KeyObject, signatures: readonly Buffer[], signed: Buffer): boolean {
   const expected = createHmac('sha256', key).update(signed).digest();
   return signatures.some((signature) => signature.length === expected.length && timingSafeEqual(expected, signature));
-}
-
-function refused(reason: RefusalReason): Verification {
-  return { outcome: 'refused', reason };
 }

@@ -2,7 +2,8 @@ import { verify, type KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { optionalTextField, refuseUnknownFields, textField } from './account-fields.ts';
 import { decodeBase64 } from './base64.ts';
-import { RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type AccountFields, type Answer, type Provider, type ProviderAccount, type ReceiveOutcome, type RefusalReason, type Verification, type WebhookRequest } from './provider.ts';
+import { freshnessProblem } from './freshness.ts';
+import { refused, RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type AccountFields, type Answer, type Provider, type ProviderAccount, type ReceiveOutcome, type RefusalReason, type Verification, type WebhookRequest } from './provider.ts';
 import { activeAt, type VerificationKey } from './verification-keys.ts';
 import { readApiV3Keys, readPlatformKeys, type PlatformKey } from './wechatpay-keys.ts';
 import { openNotification } from './wechatpay-notification.ts';
@@ -53,9 +54,9 @@ function verifyRequest(account: string, { platformKeys, apiV3Keys }: AccountKeys
 
   const signed = Buffer.concat([Buffer.from(`${timestamp}\n${nonce}\n`), body, Buffer.from('\n')]);
   if (!verify('RSA-SHA256', signed, key.key, signature)) return refused('signature-mismatch');
-  const ageSeconds = Math.floor(now.getTime() / 1000) - Number(timestamp);
-  if (ageSeconds >= TIMESTAMP_DIFFERENCE_SECONDS) return refused('timestamp-stale');
-  if (ageSeconds <= -TIMESTAMP_DIFFERENCE_SECONDS) return refused('timestamp-in-future');
+  // Whole seconds: a difference of exactly the limit is refused, as by the official Go library.
+  const problem = freshnessProblem(timestamp, now, TIMESTAMP_DIFFERENCE_SECONDS - 1);
+  if (problem !== null) return refused(problem);
 
   const { apiV3KeyId, reading } = openNotification({ provider: wechatpay.name, account }, body, activeAt(apiV3Keys, now));
   // Both keys rotate, each on its own.
@@ -82,10 +83,6 @@ function readHeaders(headers: IncomingHttpHeaders): SignatureHeaders | { readonl
   const signature = text.length > SIGNATURE_LENGTH_MAX ? null : decodeBase64(text);
   if (signature === null || signature.length === 0) return { refused: 'signature-malformed' };
   return { timestamp, nonce, serial, signature };
-}
-
-function refused(reason: RefusalReason): Verification {
-  return { outcome: 'refused', reason };
 }
 
 type Failure = Exclude<ReceiveOutcome, 'stored' | 'rejected' | 'kept' | 'duplicate' | 'not-handled'>;
