@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
 import type { Config } from './config.ts';
-import { ConfigError } from './contracts/errors.ts';
 import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
+import { bindStore } from './bind-store.ts';
 import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
 import { ordersHandler, ordersRoutes, workItemRoutes } from './modules/orders/index.ts';
 import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
 import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
-import { createProjector, readProjectorCheckpoint, toMessage, type Projector } from './modules/projector/index.ts';
+import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
+import { refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
@@ -22,6 +22,7 @@ import { connectEventStore } from './platform/event-store/connect.ts';
 import type { EventStore } from './platform/event-store/event-store.ts';
 import { createAuthentication } from './platform/http/authenticate.ts';
 import { buildServer, type Server } from './platform/http/build-server.ts';
+import { listen } from './platform/http/listen.ts';
 import { createTokenCheck, type TokenHashes } from './platform/http/token-check.ts';
 import { judgeHealth, type Health } from './platform/observe/health.ts';
 import { healthRoutes } from './platform/observe/health-routes.ts';
@@ -35,8 +36,8 @@ import { passWindow, type ReachWindow } from './platform/process/window.ts';
 import type { WorkerHealth } from './platform/process/worker.ts';
 
 /*
- * The only file that wires modules. Order of starting: event store → HTTP (webhooks are accepted from here on) →
- * database schema and broker, whenever they are there → projector, consumers, operators' workers. Stopping goes backwards.
+ * The only file that wires modules, together with bind-store.ts. Order of starting: event store → HTTP (webhooks are accepted from here on) →
+ * database schema, its binding to the event store, and broker, whenever they are there → projector, consumers, operators' workers. Stopping goes backwards.
  */
 
 export interface AppInput {
@@ -92,11 +93,14 @@ export async function startApp(input: AppInput): Promise<App> {
   const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
   const known = { recent: createRecentPayments(), arrivals: createArrivals() };
-  const parts: Parts = { input, metrics, store, db, brokers, ...known, reach: input.reach ?? passWindow, instanceId: input.instanceId ?? randomUUID(), checkDependencies, workers };
+  const instanceId = input.instanceId ?? randomUUID();
+  await refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now });
+  const binding = bindStore(db, store, log, metrics);
+  const parts: Parts = { input, metrics, store, db, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
 
   const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
   await registerRoutes(server, parts);
-  const url = await steps.run('http', () => listen(server, config), () => server.close());
+  const url = await steps.run('http', () => listen(server, config.http), () => server.close());
   const launched = launch(parts, supervisor, stopping.signal);
   await steps.run('workers', async () => undefined, async () => {
     stopping.abort();
@@ -134,6 +138,7 @@ interface Parts {
   readonly metrics: Metrics;
   readonly store: EventStore;
   readonly db: Database;
+  readonly binding: StoreBinding;
   readonly brokers: Brokers;
   readonly reach: ReachWindow;
   readonly recent: RecentPayments;
@@ -146,7 +151,7 @@ interface Parts {
 const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler() };
 
 async function registerRoutes(server: Server, parts: Parts): Promise<void> {
-  const { input, metrics, store, db, brokers, recent, arrivals } = parts;
+  const { input, metrics, store, db, binding, brokers, recent, arrivals } = parts;
   const { accounts, log } = input;
   const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
   const evaluating = evaluatingWith(parts);
@@ -172,7 +177,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
       operators.addHook('onRequest', callers.requireToken('admin'));
       await operators.register(notificationRoutes({ ...evaluating, db, recordAction: (...action) => recordAction(db, ...action) }));
       await operators.register(
-        adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, readCheckpoint: () => checkpointOf(db), queueDepth: (queue) => brokers.queueDepth(queue) }),
+        adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, ...sightsOf(binding), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan, actor), queueDepth: (queue) => brokers.queueDepth(queue) }),
       );
       await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action) }));
     },
@@ -182,32 +187,14 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
 
 const now = (): Date => new Date();
 
+function sightsOf(binding: StoreBinding) {
+  return { lookAtStore: () => binding.look(), lastSharedEvent: () => binding.lastSharedEvent() };
+}
+
 /** What it takes to make events of notifications: those that come, and those that are evaluated again. */
 function evaluatingWith({ input, store, reach, recent, arrivals }: Parts) {
   const onPaid = (payNo: string, { provider, account, providerTradeNo }: Trade): void => arrivals.note({ payNo, trade: { provider, account, providerTradeNo } });
   return { store, accounts: input.accounts, reach, now, recent, onPaid };
-}
-
-/** @throws ConfigError when the address cannot be had; it says which setting to change. */
-async function listen(server: Server, config: Config): Promise<string> {
-  await server.listen({ host: config.http.host, port: config.http.port }).catch((error: unknown) => {
-    throw cannotListen(error, config.http);
-  });
-  const { port } = server.server.address() as AddressInfo;
-  const host = config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host;
-  return `http://${host}:${port}`;
-}
-
-const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is taken by another program. Stop that one, or choose another port, e.g. PORT=8081',
-  EACCES: 'may only be used by root. Choose a port above 1023, e.g. PORT=8080',
-  EADDRNOTAVAIL: 'is not an address of this machine. Choose another with HOST, e.g. HOST=127.0.0.1',
-  ENOTFOUND: 'is not a name that can be resolved here. Choose an address with HOST, e.g. HOST=127.0.0.1',
-};
-
-function cannotListen(error: unknown, { host, port }: Config['http']): unknown {
-  const problem = LISTEN_PROBLEMS[(error as NodeJS.ErrnoException).code ?? ''];
-  return problem === undefined ? error : new ConfigError(`${host}:${port} ${problem}.`, { cause: error });
 }
 
 type Launch = Promise<void> & { health(): WorkerHealth };
@@ -217,9 +204,16 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
   let waitingFor: string | null = 'the database schema';
   const aborted = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
 
+  const isOver = (): boolean => signal.aborted;
+
   async function run(): Promise<void> {
     await migrateUntilDone(parts, (reason) => (waitingFor = reason), signal);
-    if (signal.aborted) return;
+    if (isOver()) return;
+    // What waits in the queues may belong to another database: no module acts on anything before this one has its store.
+    waitingFor = 'the binding of the database to the event store';
+    supervisor.start(parts.binding.worker);
+    await parts.binding.whenBound(signal);
+    if (isOver()) return;
     waitingFor = 'the broker';
     const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
     if (rabbitMqUrl === null) return;
@@ -250,22 +244,24 @@ async function migrateUntilDone({ input }: Parts, report: (reason: string) => vo
 }
 
 function startWorkers(parts: Parts, supervisor: Supervisor): void {
-  const { input, metrics, store, db, brokers, reach, instanceId } = parts;
+  const { input, metrics, store, db, binding, brokers, reach, instanceId } = parts;
   const { config, log } = input;
+  const { lookAtStore } = sightsOf(binding);
   const { publish: publishing, consume: consuming } = brokers.opened();
 
-  const projector = createProjector({ store, connection: publishing, database: db, metrics, log, reach, settings: config.projector, instanceId });
+  const projector = createProjector({ store, verifyStore: (bound, from) => binding.verifyStore(bound, from), connection: publishing, database: db, metrics, log, reach, settings: config.projector, instanceId });
   supervisor.start(projector);
   for (const [module, queue] of Object.entries(MODULE_QUEUES) as [ModuleName, string][]) {
     const handler = HANDLERS[module];
     supervisor.start(createConsumer({ queue, handler, connection: consuming, db, settings: config.consumer, log, metrics, reach }));
     supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, db, log, metrics }));
   }
-  supervisor.start(createNotificationRegister({ db, store, log }));
+  supervisor.start(createNotificationRegister({ db, store, lookAtStore, log }));
   supervisor.start(createReevaluator({ ...evaluatingWith(parts), db, log, metrics, arrivals: parts.arrivals }));
   const side = {
     db,
     store,
+    lookAtStore,
     toMessage,
     log,
     metrics,
@@ -277,15 +273,11 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
   };
   supervisor.start(createReplayRunner({ ...side, reach, owner: randomUUID() }));
   const graceMs = Math.max(RECONCILE_GRACE_MIN_MS, 2 * config.consumer.attemptsMax * config.consumer.retryDelayMs);
-  supervisor.start(createReconciler({ ...side, graceMs, now, readCheckpoint: () => checkpointOf(db), isActive: () => isLeading(projector) }));
+  supervisor.start(createReconciler({ ...side, graceMs, now, isActive: () => isLeading(projector) }));
 }
 
 function isLeading(projector: Projector): boolean {
   return projector.health?.().detail?.role === 'leading';
-}
-
-async function checkpointOf(db: Database): Promise<bigint> {
-  return (await readProjectorCheckpoint(db))?.position ?? -1n;
 }
 
 function openDatabase(url: string, log: Logger): Database {

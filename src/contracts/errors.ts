@@ -41,6 +41,38 @@ export class FencedError extends PaynotifyError {
 }
 
 /**
+ * The event store is not the one that the database remembers: emptied, replaced, or an older state of it. Nothing may be
+ * published until a person has put it right; the message says how.
+ */
+export class StoreMismatchError extends PaynotifyError {
+  readonly code = 'event-store-mismatch';
+  readonly kind: StoreMismatchKind;
+  constructor(kind: StoreMismatchKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/**
+ * | kind               | what was found                                                                                |
+ * | ------------------ | --------------------------------------------------------------------------------------------- |
+ * | `another-store`    | the store has another identity than the one this database is bound to, or none                   |
+ * | `older-state`      | the store is the right one, but no longer holds the last event that was handled: an older backup  |
+ * | `unbound-database` | this database was never bound, and holds nothing that belongs to the payments in the store        |
+ */
+export type StoreMismatchKind = 'another-store' | 'older-state' | 'unbound-database';
+
+/** The event store holds something in a stream of ours that we did not write. A person has to look. */
+export class EventStoreContentError extends PaynotifyError {
+  readonly code = 'event-store-content';
+}
+
+/** A place that is none of this log: it was remembered from another one. */
+export class PositionUnknownError extends PaynotifyError {
+  readonly code = 'event-store-position-unknown';
+}
+
+/**
  * A dependency (event store, broker, database) is away or too slow. Nothing is wrong with the data: wait and try again,
  * for ever where a message waits behind it.
  */

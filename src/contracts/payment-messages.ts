@@ -28,7 +28,7 @@ export const MESSAGE_SCHEMA_VERSION = 2;
  * consumer of the original system still works; the rest is ours.
  */
 export interface PaymentMessage {
-  /** Position of the event in the store's log ($all commit position) as a decimal string. */
+  /** Position of the event in the store's log ($all commit position) as a decimal string. Compares only within one `generation`. */
   readonly id: string;
   readonly messageType: string;
   /** outBusinessId: for a course order the course selection id. */
@@ -44,6 +44,11 @@ export interface PaymentMessage {
   readonly recordedAt: string;
   /** MESSAGE_SCHEMA_VERSION of the sender; messages of version 1 do not have it. */
   readonly schemaVersion: number;
+  /**
+   * Which adoption of the event store `id` belongs to; rises when the store was replaced, or restored from a backup. What
+   * is later in the log has the greater (generation, id). 1 in messages that do not have it.
+   */
+  readonly generation: number;
   readonly payment: {
     readonly payNo: string;
     readonly orderId: string;

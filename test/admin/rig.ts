@@ -5,6 +5,7 @@ import { MODULE_NAMES, MODULE_QUEUES, PAYNOTIFY_EXCHANGE, type ModuleName } from
 import { startEventStoreServer } from '../../src/event-store-server/server.ts';
 import { adminRoutes, createReconciler, createReplayRunner, type OpenPublisher, type QueueDepth, type ReconcilerDeps, type ReplayRunnerDeps } from '../../src/modules/admin/index.ts';
 import { toMessage } from '../../src/modules/projector/to-message.ts';
+import type { AdoptionPlan as StorePlan, StoreBinding } from '../../src/modules/store-binding/index.ts';
 import { connectBroker } from '../../src/platform/broker/connect.ts';
 import { openConfirmPublisher } from '../../src/platform/broker/confirm-publisher.ts';
 import { readQueueDepth } from '../../src/platform/broker/queue-depth.ts';
@@ -13,11 +14,13 @@ import { createConsumer } from '../../src/platform/consumer/consumer.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
+import { behindEvent } from '../../src/platform/event-store/position.ts';
 import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.ts';
 import { passWindow } from '../../src/platform/process/window.ts';
 import type { Worker } from '../../src/platform/process/worker.ts';
+import { bindStore } from '../harness/bind-store.ts';
 import { createTestDatabase, createTestVhost } from '../harness/services.ts';
 import type { Answer } from './answer.ts';
 import { createEffectModule, createEffectsTable, type EffectModule } from './effect-module.ts';
@@ -29,8 +32,9 @@ export interface Rig {
   readonly metrics: Metrics;
   readonly app: Server;
   readonly modules: Readonly<Record<ModuleName, EffectModule>>;
-  /** Where the projector of this test stands; a test moves it by publishing. */
+  /** Commit position at which the projector of this test stands; a test moves it by publishing. */
   checkpoint: bigint;
+  readonly binding: StoreBinding;
   /** Stores PaymentRequested and PaymentSucceeded of each payment. @returns the successes, oldest first. */
   pay(...payNos: string[]): Promise<StoredEvent[]>;
   /** Publishes events as the projector would (to one queue only, if named) and moves the checkpoint over them. */
@@ -61,9 +65,19 @@ export async function createRig(): Promise<Rig> {
   const metrics = createMetrics();
   const modules = { learning: createEffectModule('learning'), orders: createEffectModule('orders') };
   const common = { db, store, toMessage, metrics, log: silentLogger, queueDepth: broker.depth, openPublisher: broker.openPublisher };
-  const app = await openApp({ ...common, handlers: modules, now: () => new Date(), readCheckpoint: async () => rig.checkpoint });
+  const stand = { checkpoint: -1n };
+  const binding = bindStore(db, store, { readCheckpoint: () => placeOf(store, stand.checkpoint) });
+  await binding.look();
+  const sights = { lookAtStore: binding.look, lastSharedEvent: binding.lastSharedEvent };
+  const app = await openApp({ ...common, ...sights, handlers: modules, now: () => new Date(), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan as StorePlan, actor) });
   const rig: Rig = {
-    ...{ db, store, metrics, app, modules, depth: broker.depth, checkpoint: -1n },
+    ...{ db, store, metrics, app, modules, binding, depth: broker.depth },
+    get checkpoint() {
+      return stand.checkpoint;
+    },
+    set checkpoint(position) {
+      stand.checkpoint = position;
+    },
     pay: (...payNos) => storePayments(store, payNos),
     async publish(events, only) {
       await broker.send(events, only === undefined ? { exchange: PAYNOTIFY_EXCHANGE, routingKey: '' } : { exchange: '', routingKey: MODULE_QUEUES[only] });
@@ -81,17 +95,23 @@ export async function createRig(): Promise<Rig> {
           }),
         ),
       ),
-    createRunner: (options = {}) => createReplayRunner({ ...common, reach: passWindow, owner: randomUUID(), claimMs: CLAIM_MS, ...options }),
+    createRunner: (options = {}) => createReplayRunner({ ...common, ...sights, reach: passWindow, owner: randomUUID(), claimMs: CLAIM_MS, ...options }),
     startRunner: (options = {}) => start([rig.createRunner(options)]),
     openPublisher: broker.openPublisher,
     startReconciler: (options = {}) =>
       start([
-        createReconciler({ ...common, readCheckpoint: async () => rig.checkpoint, isActive: () => true, now: () => new Date(), graceMs: 300, intervalMs: 50, ...options }),
+        createReconciler({ ...common, ...sights, isActive: () => true, now: () => new Date(), graceMs: 300, intervalMs: 50, ...options }),
       ]),
     post: (path, body) => call(app, 'POST', path, body),
     get: (path) => call(app, 'GET', path),
   };
   return rig;
+}
+
+/** As the projector stores it: the landmark is the event at its checkpoint. */
+async function placeOf(store: EventStore, checkpoint: bigint) {
+  const event = checkpoint < 0n ? null : await store.eventAt(checkpoint);
+  return { checkpoint: behindEvent(checkpoint), landmark: event === null ? null : { position: event.position, eventId: event.id } };
 }
 
 async function startStore(): Promise<EventStore> {
@@ -126,7 +146,7 @@ async function openBroker() {
     depth: (queue: string) => readQueueDepth(publishing, queue),
     async send(events: readonly StoredEvent[], address: { exchange: string; routingKey: string }) {
       const publisher = await openPublisher();
-      const messages = events.flatMap((event) => toMessage(event) ?? []);
+      const messages = events.flatMap((event) => toMessage(event, 1n) ?? []);
       await Promise.all(messages.map((message) => publisher.send({ ...message, ...address })));
       await publisher.close(1000);
     },

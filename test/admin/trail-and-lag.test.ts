@@ -3,6 +3,7 @@ import { deadQueueOf, MODULE_QUEUES } from '../../src/contracts/topology.ts';
 import { connectDatabase } from '../../src/platform/database/database.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics } from '../../src/platform/observe/metrics.ts';
+import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
 import { ACTOR, createRig, openApp, untilHeld } from './rig.ts';
 import { effectsOf } from './effect-module.ts';
 
@@ -107,9 +108,11 @@ test('an action that cannot be recorded is not done', async () => {
 test('a database that is away is answered with 503 and its name, by every route', async () => {
   const db = connectDatabase('postgresql://nobody:nothing@127.0.0.1:1/none', { poolSizeMax: 2 });
   onTestFinished(() => db.$disconnect());
-  const store = { readAll: async () => ({ events: [], scannedTo: -1n, atEnd: true }), readStream: async () => [], headPosition: async () => -1n };
+  const store = { readAll: async () => ({ events: [], scannedTo: BEFORE_ALL, atEnd: true }), readStream: async () => [], headPosition: async () => -1n };
+  const fromDatabase = async (): Promise<never> => (await db.eventStoreBinding.findFirst()) as never;
+  const sights = { lookAtStore: fromDatabase, lastSharedEvent: fromDatabase, planAdoption: fromDatabase, adopt: fromDatabase };
   const metrics = createMetrics();
-  const app = await openApp({ db, store, metrics, log: silentLogger, handlers: {}, now: () => new Date(), readCheckpoint: async () => -1n, queueDepth: async () => null });
+  const app = await openApp({ db, store, metrics, log: silentLogger, handlers: {}, now: () => new Date(), ...sights, queueDepth: async () => null });
   const requests = [
     ['POST', '/replays', { module: 'learning', mode: 'missing', from: { start: true } }],
     ['POST', '/parked/1/redrive', undefined],
@@ -117,6 +120,7 @@ test('a database that is away is answered with 503 and its name, by every route'
     ['GET', '/lag', undefined],
     ['GET', '/parked', undefined],
     ['GET', '/actions', undefined],
+    ['POST', '/event-store/adopt', { dryRun: true }],
   ] as const;
   for (const [method, path, payload] of requests) {
     const answer = await app.inject({ method, url: `/admin${path}`, ...(payload === undefined ? {} : { payload }) });

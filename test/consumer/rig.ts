@@ -69,6 +69,7 @@ export function paymentMessage(payNo: string, change: Partial<PaymentMessage> & 
     eventId: randomUUID(),
     recordedAt: '2026-01-02T03:04:05.678Z',
     schemaVersion: MESSAGE_SCHEMA_VERSION,
+    generation: 1,
     payment: {
       payNo,
       orderId: `order-${payNo}`,

@@ -47,6 +47,8 @@ export interface AppProcess {
 export interface StartOptions {
   readonly death?: AppArguments['death'];
   readonly environment?: AppArguments['environment'];
+  /** Another event store than that of the installation. */
+  readonly eventStoreUrl?: string;
 }
 
 /** One installation: its servers, tokens and provider accounts. Application processes come and go on it. */
@@ -68,8 +70,8 @@ export async function createInstallation(servers: Pick<AppArguments, 'eventStore
   return {
     tokens,
     signingKeys,
-    async start({ death = null, environment = {} } = {}) {
-      const input = JSON.stringify({ ...servers, accountsFile, tokens, environment, death } satisfies AppArguments);
+    async start({ death = null, environment = {}, eventStoreUrl = servers.eventStoreUrl } = {}) {
+      const input = JSON.stringify({ ...servers, eventStoreUrl, accountsFile, tokens, environment, death } satisfies AppArguments);
       const child = fork(ENTRY, [], { env: { ...process.env, [ARGUMENTS_VARIABLE]: input }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
       children.add(child);
       return appOf(child);

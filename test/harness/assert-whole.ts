@@ -2,6 +2,7 @@ import pg from 'pg';
 import { MODULE_NAMES } from '../../src/contracts/topology.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
+import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { PROJECTOR_NAME } from '../../src/modules/projector/index.ts';
 import { until } from './until.ts';
@@ -55,7 +56,7 @@ async function complaintsAbout(whole: Whole, store: EventStore): Promise<string[
 
 async function storedSuccesses(store: EventStore, payNos: ReadonlySet<string>): Promise<Map<string, StoredEvent[]>> {
   const successes = new Map<string, StoredEvent[]>();
-  for (let from = -1n; ; ) {
+  for (let from = BEFORE_ALL; ; ) {
     const page = await store.readAll(from, ['payment-'], 500);
     for (const event of page.events) {
       const { payNo } = event.data as { payNo: string };

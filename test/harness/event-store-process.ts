@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -14,7 +14,11 @@ export interface EventStoreProcess {
   /** SIGSTOP: connections stay open and nothing answers. */
   freeze(): void;
   thaw(): void;
-  /** Kills it and deletes its data. */
+  /** Copies the data of one that was killed, as a backup does. @returns what `restore` takes. */
+  backup(): Promise<string>;
+  /** Puts the data of one that was killed back to a backup; null = none at all, as on a new disk. */
+  restore(backup: string | null): Promise<void>;
+  /** Kills it and deletes its data and backups. */
   close(): Promise<void>;
 }
 
@@ -24,6 +28,7 @@ export async function startEventStoreProcess(): Promise<EventStoreProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'paynotify-event-store-'));
   let child: ChildProcess | null = null;
   let port = '0';
+  let backups = 0;
   const start = async (): Promise<void> => {
     child = spawn(process.execPath, [ENTRY, '--port', port, '--data', directory], { stdio: ['pipe', 'pipe', 'inherit'] });
     port = await listeningPort(child);
@@ -43,9 +48,19 @@ export async function startEventStoreProcess(): Promise<EventStoreProcess> {
     kill,
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),
+    async backup() {
+      const copy = `${directory}.backup-${++backups}`;
+      await cp(directory, copy, { recursive: true });
+      return copy;
+    },
+    async restore(backup) {
+      await rm(directory, { recursive: true, force: true });
+      if (backup !== null) await cp(backup, directory, { recursive: true });
+    },
     async close() {
       await kill();
-      await rm(directory, { recursive: true, force: true });
+      const copies = Array.from({ length: backups }, (_, i) => `${directory}.backup-${i + 1}`);
+      await Promise.all([directory, ...copies].map((path) => rm(path, { recursive: true, force: true })));
     },
   };
 }

@@ -147,6 +147,7 @@ export function messageOf(type: PublishedEventType, { outBusinessId, orderType =
     type,
     recordedAt: new Date().toISOString(),
     schemaVersion: MESSAGE_SCHEMA_VERSION,
+    generation: 1,
     payment: {
       payNo: `P${position}`,
       orderId: `O${position}`,

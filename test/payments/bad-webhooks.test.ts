@@ -5,6 +5,7 @@ import { startEventStoreServer, type EventStoreServer } from '../../src/event-st
 import { alipayFields, signAlipayForm } from '../../src/modules/payments/providers/sign-alipay.ts';
 import { signStandardMessage } from '../../src/modules/payments/providers/sign-standard.ts';
 import { demoAccounts, newPayNo, post, startPayments, successOf, type WebhookAnswer } from './payments-rig.ts';
+import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
 
 /**
  * What is refused, and with which words. Certain: nothing of these is stored, and a refusal of the signature never tells
@@ -115,7 +116,7 @@ describe('bad webhooks', () => {
       const { headers, body: content } = request();
       expect(comparable(await post(`${rig.origin}${path}`, headers, content)), what).toEqual(expected);
     }
-    const { events } = await rig.store.readAll(-1n, ['payment-'], 10_000);
+    const { events } = await rig.store.readAll(BEFORE_ALL, ['payment-'], 10_000);
     expect(events).toEqual([]);
     expect(rig.reached).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../src
 import { startEventStoreProcess, type EventStoreProcess } from '../harness/event-store-process.ts';
 import { connect, followUntil, newEvent, someStream } from './event-store-rig.ts';
 import { startSilentProxy } from './silent-proxy.ts';
+import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
 
 /**
  * Which test shows that a fault is survived:
@@ -145,7 +146,7 @@ describe('when the store fails', () => {
     await store.append(someStream(), [newEvent()], 'no-stream');
     const caughtUp = Promise.withResolvers<undefined>();
     const handlers = { onEvent: () => undefined, onCheckpoint: () => undefined, onCaughtUp: () => caughtUp.resolve(undefined) };
-    const following = store.follow(-1n, ['payment-'], handlers, new AbortController().signal);
+    const following = store.follow(BEFORE_ALL, ['payment-'], handlers, new AbortController().signal);
     const failed = expect(following).rejects.toBeInstanceOf(DependencyUnavailableError);
     await caughtUp.promise;
     const harmedAt = performance.now();

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { startEventStoreServer } from '../../src/event-store-server/server.ts';
 import type { EventStore, NewEvent, StoredEvent } from '../../src/platform/event-store/event-store.ts';
+import { BEFORE_ALL, behindEvent } from '../../src/platform/event-store/position.ts';
 import { startResetProxy, type Cut, type Reset, type ResetProxy } from './event-store-reset-proxy.ts';
 import { connect, newEvent, someStream } from './event-store-rig.ts';
 
@@ -60,7 +61,7 @@ async function followToEnd(store: EventStore, count: number, onSeen: (seen: numb
       onSeen(seen.length);
       if (seen.length >= count) stop.abort();
     };
-    await store.follow(seen.at(-1)?.position ?? -1n, ['payment-'], { onEvent, onCheckpoint: () => undefined }, stop.signal).catch((error: unknown) => ends.push(error));
+    await store.follow(behindEvent(seen.at(-1)?.position ?? -1n), ['payment-'], { onEvent, onCheckpoint: () => undefined }, stop.signal).catch((error: unknown) => ends.push(error));
   }
   return { seen, ends };
 }
@@ -123,7 +124,7 @@ function cutReads(how: Reset): void {
     const { proxy, store, direct } = await startRig();
     const ids = await fill(direct, someStream(), 600);
     proxy.cutNext({ method: 'Read', side: 'answer', afterBytes: 100_000, how });
-    const page = await store.readAll(-1n, ['payment-'], 5_000);
+    const page = await store.readAll(BEFORE_ALL, ['payment-'], 5_000);
     expect(idsOf(page.events)).toEqual(ids);
     expect(page).toMatchObject({ scannedTo: await direct.headPosition(), atEnd: true });
     expect(proxy.cutsMade()).toBe(1);

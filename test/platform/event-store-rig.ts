@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, NewEvent, StoredEvent } from '../../src/platform/event-store/event-store.ts';
+import { behindEvent } from '../../src/platform/event-store/position.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 
 export const newEvent = (n = 0): NewEvent => ({ id: randomUUID(), type: 'Happened', data: { n }, metadata: { $correlationId: 'c' } });
@@ -21,6 +22,6 @@ export async function followUntil(store: EventStore, from: bigint, count: number
     events.push(event);
     if (events.length === count) stop.abort();
   };
-  await store.follow(from, prefixes, { onEvent, onCheckpoint: () => undefined }, stop.signal);
+  await store.follow(behindEvent(from), prefixes, { onEvent, onCheckpoint: () => undefined }, stop.signal);
   return events;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { READ_ALL_DEADLINE_MS, READ_DEADLINE_MS } from '../../src/platform/event-store/connect.ts';
+import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
 import { connect, newEvent, someStream } from './event-store-rig.ts';
 import { isSubscription, readEvent, refusalFor, startMisbehavingEventStore, subscriptionConfirmation, successFor } from './misbehaving-event-store.ts';
 import type { ReadBehaviour } from './misbehaving-event-store.ts';
@@ -17,7 +18,7 @@ describe('a store that takes calls and never answers them', () => {
   it('fails a read of a stream, of $all and of its head within their deadlines', async () => {
     const store = connect(await startMisbehavingEventStore(() => undefined, NEVER));
     const startedAt = performance.now();
-    const page = store.readAll(-1n, ['payment-'], 10).catch((error: unknown) => error);
+    const page = store.readAll(BEFORE_ALL, ['payment-'], 10).catch((error: unknown) => error);
     await expect(store.readStream(someStream(), 700)).rejects.toBeInstanceOf(DependencyUnavailableError);
     expect(await store.ping(700)).toBe(false);
     await expect(store.headPosition()).rejects.toBeInstanceOf(DependencyUnavailableError);
@@ -75,7 +76,7 @@ describe('a store that takes calls and never answers them', () => {
   it('ends a subscription with an error that is never confirmed, confirmed and never served, or forgotten', async () => {
     const endOf = async (onRead: ReadBehaviour): Promise<unknown> => {
       const store = connect(await startMisbehavingEventStore(() => undefined, onRead));
-      return store.follow(-1n, ['payment-'], { onEvent: () => undefined, onCheckpoint: () => undefined }, new AbortController().signal).catch((error: unknown) => error);
+      return store.follow(BEFORE_ALL, ['payment-'], { onEvent: () => undefined, onCheckpoint: () => undefined }, new AbortController().signal).catch((error: unknown) => error);
     };
     const startedAt = performance.now();
     const ends = await Promise.all(silences.map(([, onRead]) => endOf(onRead)));

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import { LIVENESS_INTERVAL_MS } from '../../src/platform/event-store/follow.ts';
+import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { startMisbehavingEventStore, subscriptionConfirmation, type ReadBehaviour } from './misbehaving-event-store.ts';
 
@@ -24,7 +25,7 @@ describe('a subscription that the server ends', () => {
 
   it.each(Object.entries(endings))('%s is an error of the store, not an end', async (_case, onRead) => {
     const store = connectEventStore(await startMisbehavingEventStore(() => undefined, onRead), silentLogger);
-    const following = store.follow(-1n, ['payment-'], { onEvent: () => undefined, onCheckpoint: () => undefined }, new AbortController().signal);
+    const following = store.follow(BEFORE_ALL, ['payment-'], { onEvent: () => undefined, onCheckpoint: () => undefined }, new AbortController().signal);
     const startedAt = performance.now();
     await expect(following).rejects.toThrow(DependencyUnavailableError);
     // Noticed by the end itself, and not only by the later look at a silent subscription.

@@ -1,6 +1,7 @@
 import { vi } from 'vitest';
 import { PublishFailure, type ConfirmPublisher, type PublishFailureReason } from '../../src/platform/broker/publisher.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
+import { behindEvent, liesBehind, type Landmark } from '../../src/platform/event-store/position.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { passWindow } from '../../src/platform/process/window.ts';
 import { createMetrics } from '../../src/platform/observe/metrics.ts';
@@ -22,7 +23,7 @@ export interface World {
   readonly held: Set<string>;
   /** Every message in the order it was written, repeats included. */
   readonly written: string[];
-  readonly row: { epoch: bigint; position: bigint; owner: string | null; leaseUntilMs: number };
+  readonly row: { epoch: bigint; position: bigint; landmark: Landmark | null; owner: string | null; leaseUntilMs: number };
   readonly violations: string[];
   databaseFails(): boolean;
   /** How many sends the next publisher survives, and what then happens. */
@@ -39,7 +40,7 @@ export function createWorld(eventCount: number, overrides: Partial<World> = {}):
     events,
     held: new Set(),
     written: [],
-    row: { epoch: 0n, position: -1n, owner: null, leaseUntilMs: 0 },
+    row: { epoch: 0n, position: -1n, landmark: null, owner: null, leaseUntilMs: 0 },
     violations: [],
     databaseFails: () => false,
     nextPublisher: () => ({ sends: Infinity, reason: 'nacked' }),
@@ -61,18 +62,18 @@ export const isPublished = (event: StoredEvent): boolean => event.type !== 'Paym
 export function follow(world: World): EventStore['follow'] {
   return async (from, _prefixes, handlers, signal) => {
     let left = world.nextSubscription();
-    let next = world.events.findIndex((event) => event.position > from);
+    let next = world.events.findIndex((event) => liesBehind(event.position, from));
     while (!signal.aborted) {
       const event = next < 0 ? undefined : world.events[next];
       if (event === undefined) {
         await new Promise((resolve) => setTimeout(resolve, 5));
-        if (next < 0) next = world.events.findIndex((it) => it.position > from);
+        if (next < 0) next = world.events.findIndex((it) => liesBehind(it.position, from));
         continue;
       }
       if (left-- <= 0) throw new Error('the subscription broke');
       next++;
       await handlers.onEvent(event);
-      if (event.position % 70n === 0n) await handlers.onCheckpoint(event.position + 3n);
+      if (event.position % 70n === 0n) await handlers.onCheckpoint(behindEvent(event.position + 3n));
     }
   };
 }
@@ -133,7 +134,7 @@ export function checkpointStore(world: World): CheckpointStore {
       mayFail();
       if (row.leaseUntilMs > Date.now()) return { outcome: 'held', owner: row.owner ?? '' };
       Object.assign(row, { owner, epoch: row.epoch + 1n, leaseUntilMs: Date.now() + LEASE_TTL_MS });
-      return { outcome: 'acquired', grant: { epoch: row.epoch, position: row.position } };
+      return { outcome: 'acquired', grant: { epoch: row.epoch, generation: 1n, storeId: 'store', place: { position: behindEvent(row.position), landmark: row.landmark } } };
     },
     async renew(epoch) {
       mayFail();
@@ -141,13 +142,14 @@ export function checkpointStore(world: World): CheckpointStore {
       row.leaseUntilMs = Date.now() + LEASE_TTL_MS;
       return 'renewed';
     },
-    async move(epoch, position) {
+    async move(epoch, { position: { commit: position }, landmark }) {
       mayFail();
       if (row.epoch !== epoch) return 'fenced';
       const lost = world.events.find((event) => event.position <= position && isPublished(event) && !world.held.has(event.id));
       if (lost !== undefined) world.violations.push(`checkpoint ${position} passed ${lost.id}, which was never confirmed`);
-      if (position < row.position) world.violations.push(`checkpoint went back from ${row.position} to ${position}`);
-      row.position = position;
+      // The checkpoint itself goes back to its landmark when a round begins.
+      if ((landmark?.position ?? -1n) < (row.landmark?.position ?? -1n)) world.violations.push(`checkpoint went back from ${row.landmark?.position} to ${landmark?.position}`);
+      Object.assign(row, { position, landmark });
       return 'moved';
     },
     async release(epoch) {
@@ -166,6 +168,7 @@ export function start(world: World, overrides: Partial<ProjectorPorts> = {}): St
   const abort = new AbortController();
   const projector = runProjector({
     follow: follow(world),
+    verifyStore: async () => undefined,
     openPublisher: async () => openPublisher(world),
     keepBindings: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
     windowSize: WINDOW_SIZE,

@@ -133,7 +133,7 @@ describe('the projector', () => {
 
   it('begins again after the checkpoint only', async () => {
     const world = createWorld(30);
-    world.row.position = 195n;
+    Object.assign(world.row, { position: 195n, landmark: { position: 190n, eventId: 'event-19' } });
     const { stop } = start(world);
     await until(() => world.row.position >= lastPosition(world));
     await stop();

@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.ts';
 import { openQueueReader, type QueueReader } from '../broker/queue-reader.ts';
 import { startTcpProxy, type TcpProxy } from '../broker/tcp-proxy.ts';
+import { bindStore } from '../harness/bind-store.ts';
 import { createTestDatabase } from '../harness/services.ts';
 
 export const QUEUES = Object.values(MODULE_QUEUES);
@@ -46,13 +47,15 @@ export async function createProjectorWorld(brokerUrl: string): Promise<Projector
   const database = connectDatabase(testDatabase.url, { poolSizeMax: 2 });
   const reader = openQueueReader(brokerUrl);
   const stops = new Set<() => Promise<void>>();
+  const binding = bindStore(database, store);
+  await binding.look();
 
   function start(overrides: Partial<ProjectorDeps> = {}): RunningProjector {
     const connection = connectBroker(brokerProxy.url, 'publish', silentLogger);
     const own = connectDatabase(databaseProxy.url, { poolSizeMax: 2 });
     const metrics = createMetrics();
     const settings = { windowSize: 64, confirmTimeoutMs: 5000 };
-    const base = { store, connection, database: own, metrics, log: silentLogger, reach: () => undefined, settings, instanceId: randomUUID() };
+    const base = { store, verifyStore: binding.verifyStore, connection, database: own, metrics, log: silentLogger, reach: () => undefined, settings, instanceId: randomUUID() };
     const projector = createProjector({ ...base, ...overrides });
     const abort = new AbortController();
     const finished = projector.run(abort.signal);

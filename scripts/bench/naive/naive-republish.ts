@@ -28,7 +28,7 @@ export async function publishEach({ servers, counts }: Bench): Promise<void> {
     subscription.on('error', () => undefined);
     let published = 0;
     for await (const { event } of subscription) {
-      const message = event === undefined ? null : toMessage(toStoredEvent(event));
+      const message = event === undefined ? null : toMessage(toStoredEvent(event), 1n);
       if (message === null) continue;
       const { messageId, type, headers, body } = message;
       await publisher.send({ exchange: PAYNOTIFY_EXCHANGE, durable: true, mandatory: true, contentType: 'application/json', contentEncoding: 'utf-8', messageId, type, headers }, body);

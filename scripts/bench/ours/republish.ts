@@ -4,6 +4,7 @@ import { connectDatabase } from '../../../src/platform/database/database.ts';
 import { connectEventStore } from '../../../src/platform/event-store/connect.ts';
 import { createMetrics } from '../../../src/platform/observe/metrics.ts';
 import type { Bench } from '../setup/bench.ts';
+import { bindStore } from '../setup/bind-store.ts';
 import { createCounter } from '../measure/counter.ts';
 import { finish } from '../measure/finish.ts';
 import type { Measurement, Running } from '../measure/meter.ts';
@@ -22,8 +23,9 @@ export function republish(bench: Bench): Promise<Measurement> {
     const database = connectDatabase(url, { poolSizeMax: POOL_SIZE });
     let running: Running | null = null;
     const confirmed = createCounter(counts.backlog);
+    await bindStore(url, store, 'start');
     const projector = createProjector({
-      store, connection, database, log,
+      store, verifyStore: async () => undefined, connection, database, log,
       metrics: createMetrics(),
       settings: config.projector,
       instanceId: 'bench',

@@ -2,9 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { START } from '@eventstore/db-client';
-import pg from 'pg';
 import { MODULE_NAMES } from '../../../src/contracts/topology.ts';
-import { PROJECTOR_NAME } from '../../../src/modules/projector/index.ts';
 import { connectEventStore } from '../../../src/platform/event-store/connect.ts';
 import { openConnection } from '../../../src/platform/event-store/connection.ts';
 import { pause } from '../../../src/platform/process/backoff.ts';
@@ -14,6 +12,7 @@ import { finish } from '../measure/finish.ts';
 import type { Measurement } from '../measure/meter.ts';
 import { verifyEffects, WrongCountError } from '../measure/verify-effects.ts';
 import { expectDepth } from '../raw/queues.ts';
+import { bindStore } from '../setup/bind-store.ts';
 import { CONCURRENCY } from '../setup/counts.ts';
 import { payNoOf } from '../setup/payments.ts';
 import { startApplication } from './application.ts';
@@ -120,13 +119,9 @@ async function verifyStored({ servers }: Bench, prefix: string, count: number): 
 /** What earlier measurements stored has no orders in this database: projector and reconciler begin behind it. */
 async function skipStored({ servers, log }: Bench, databaseUrl: string): Promise<void> {
   const store = connectEventStore(servers.webhookStore.connectionString, log);
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
   try {
-    const head = String(await store.headPosition());
-    await client.query('INSERT INTO checkpoints (name, commit_position) VALUES ($1, $2)', [PROJECTOR_NAME, head]);
-    await client.query('INSERT INTO proven_positions (module, commit_position) SELECT unnest($1::text[]), $2', [MODULE_NAMES, head]);
+    await bindStore(databaseUrl, store, 'end');
   } finally {
-    await Promise.all([client.end(), store.dispose()]);
+    await store.dispose();
   }
 }

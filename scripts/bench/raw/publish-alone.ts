@@ -41,7 +41,7 @@ export async function publishAlone({ servers, broker, meter, counts, config }: B
 
 function preparedMessage(): { envelope: Envelope; body: Buffer } {
   const event = succeededEvent(BACKLOG, 0);
-  const message = toMessage({ ...event, stream: `payment-${BACKLOG}`, revision: 1n, position: 1_000_000n, recordedAt: new Date() });
+  const message = toMessage({ ...event, stream: `payment-${BACKLOG}`, revision: 1n, position: 1_000_000n, recordedAt: new Date() }, 1n);
   if (message === null) throw new Error('a success is always published');
   const { messageId, type, headers, timestampSeconds: timestamp } = message;
   return {

@@ -10,6 +10,7 @@ import { readLag, type Lag, type LagDeps, type ModuleLag } from './lag.ts';
 const Depth = Type.Union([Type.Integer(), Type.Null()], { description: 'Messages ready; null = the broker does not say' });
 
 const LagSchema = Type.Object({
+  mismatch: Type.Union([Type.String(), Type.Null()], { description: 'Set when the event store is not the one that the database remembers: nothing is published, and everything behind what both have in common counts as behind' }),
   projector: Type.Object({
     checkpoint: PositionOrNull,
     head: PositionOrNull,
@@ -38,17 +39,18 @@ export function lagRoutes(deps: LagDeps): FastifyPluginAsyncTypebox {
   };
 }
 
-function describe({ projector, queues, modules }: Lag) {
+function describe({ mismatch, projector, queues, modules }: Lag) {
   const { checkpoint, head, eventsBehind, isExact, secondsBehind } = projector;
   return {
-    projector: { checkpoint: positionText(checkpoint), head: positionText(head), eventsBehind, eventsBehindIsExact: isExact, secondsBehind },
+    mismatch,
+    projector: { checkpoint: positionText(checkpoint.commit), head: positionText(head), eventsBehind, eventsBehindIsExact: isExact, secondsBehind },
     queues: [...queues],
     modules: Object.fromEntries((Object.entries(modules) as [ModuleName, ModuleLag][]).map(([name, lag]) => [name, describeModule(lag)])),
   };
 }
 
 function describeModule({ proven, oldestUneffected, oldestUneffectedSeconds, parked }: ModuleLag) {
-  return { provenPosition: positionText(proven), oldestUneffectedSeconds, oldestUneffected: oldestUneffected === null ? null : name(oldestUneffected), parked };
+  return { provenPosition: positionText(proven.commit), oldestUneffectedSeconds, oldestUneffected: oldestUneffected === null ? null : name(oldestUneffected), parked };
 }
 
 function name({ id, stream, type, position }: StoredEvent) {

@@ -5,6 +5,7 @@ import { MESSAGE_ID_HEADER } from '../../platform/consumer/delivery.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
 import { isPublished } from './published-events.ts';
+import { sightOf, type StoreSights } from './store-sight.ts';
 
 /** What one module did with one event. */
 export type ModuleStep =
@@ -20,18 +21,25 @@ export interface TrailEvent {
   readonly modules: Readonly<Partial<Record<ModuleName, ModuleStep>>>;
 }
 
-export interface TrailDeps {
-  readonly db: Database;
-  readonly store: Pick<EventStore, 'readStream'>;
-  readonly readCheckpoint: () => Promise<bigint>;
+/** The way of one payment through every durable stop. */
+export interface Trail {
+  /** Why nothing is published, when the event store is not the bound one. */
+  readonly mismatch: string | null;
+  /** Empty when nothing of the payment is stored. */
+  readonly events: readonly TrailEvent[];
 }
 
-/** The way of one payment through every durable stop; empty when nothing of it is stored. */
-export async function readTrail(payNo: string, { db, store, readCheckpoint }: TrailDeps): Promise<TrailEvent[]> {
+export interface TrailDeps extends StoreSights {
+  readonly db: Database;
+  readonly store: Pick<EventStore, 'readStream'>;
+}
+
+export async function readTrail(payNo: string, deps: TrailDeps): Promise<Trail> {
+  const { db, store } = deps;
   const events = await store.readStream(paymentStream(payNo));
   const published = events.filter(isPublished).map(({ id }) => id);
-  const [checkpoint, ledger, parked] = await Promise.all([
-    readCheckpoint(),
+  const [{ landmark, mismatch }, ledger, parked] = await Promise.all([
+    sightOf(deps),
     db.effectLedger.findMany({ where: { module: { in: [...MODULE_NAMES] }, eventId: { in: published } } }),
     findParked(db, published),
   ]);
@@ -42,11 +50,14 @@ export async function readTrail(payNo: string, { db, store, readCheckpoint }: Tr
     if (waiting === undefined) return { state: 'waiting' };
     return { state: 'parked', at: waiting.parkedAt, parkedId: waiting.id, reason: waiting.reason, cause: waiting.cause, attempts: waiting.attempts };
   };
-  return events.map((event) => {
+  // A place in front of a landmark that was found again: its confirm was seen. A number alone would say nothing.
+  const isPassed = ({ position }: StoredEvent): boolean => landmark !== null && position >= 0n && position <= landmark.position;
+  const trail = events.map((event): TrailEvent => {
     if (!isPublished(event)) return { event, checkpoint: 'internal', modules: {} };
     const modules = Object.fromEntries(MODULE_NAMES.map((module) => [module, stepOf(module, event.id)]));
-    return { event, checkpoint: event.position <= checkpoint ? 'passed' : 'not-passed', modules };
+    return { event, checkpoint: isPassed(event) ? 'passed' : 'not-passed', modules };
   });
+  return { mismatch: mismatch?.message ?? null, events: trail };
 }
 
 /** A message nobody could read has no event id of its own; it is found by the message id it came under. */

@@ -2,6 +2,7 @@ import { MODULE_NAMES, MODULE_QUEUES, type ModuleName } from '../../contracts/to
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
+import { BEFORE_ALL, behindEvent, comparePositions, earlierOf, liesBehind, type Position } from '../../platform/event-store/position.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
@@ -13,11 +14,12 @@ import { provePage } from './prove-page.ts';
 import { createProvenPublishing, type OpenPublisher } from './proven-publishing.ts';
 import { readProven, storeProven } from './proven-positions.ts';
 import { isPublished, PAYMENT_STREAMS } from './published-events.ts';
+import type { LookAtStore, StoreSight } from './store-sight.ts';
 
 /*
  * `mandatory` and confirms prove that a message reached a queue, not that it reached every queue. This is the proof that
  * is left: behind the checkpoint, every published event must be in each module's ledger or among its parked messages.
- * Order, per module: proven position → read a page up to the checkpoint → ask the ledger → move the proven position over
+ * Order: the store is the bound one → per module: proven position → read a page up to the checkpoint → ask the ledger → move the proven position over
  * what is held → what stays missing past its grace is a gap → alarm → send it to that module's queue again. The ledger
  * makes a message that was only late harmless.
  */
@@ -32,11 +34,10 @@ const ROUNDS_LEFT_OUT_MAX = 10;
 export interface ReconcilerDeps {
   readonly db: Database;
   readonly store: Pick<EventStore, 'readAll'>;
-  readonly toMessage: (event: StoredEvent) => OutgoingMessage | null;
+  readonly toMessage: (event: StoredEvent, generation: bigint) => OutgoingMessage | null;
   readonly openPublisher: OpenPublisher;
   readonly queueDepth: QueueDepth;
-  /** Position up to which publishing is proven; -1n = nothing. */
-  readonly readCheckpoint: () => Promise<bigint>;
+  readonly lookAtStore: LookAtStore;
   /** False while another instance publishes: that one reconciles. */
   readonly isActive: () => boolean;
   readonly now: () => Date;
@@ -53,8 +54,10 @@ export function createReconciler(deps: ReconcilerDeps): Worker {
   let trouble: string | null = null;
   let leftOut = 0;
   let lastCheckpoint = -1n;
+  /** False after the start and after any failure: there may be another state of the store at the same address. */
+  let goesOn = false;
 
-  function isBusy(checkpoint: bigint): boolean {
+  function isBusy({ commit: checkpoint }: Position): boolean {
     const grown = checkpoint - lastCheckpoint;
     lastCheckpoint = checkpoint;
     leftOut = grown > BUSY_BYTES_PER_ROUND && leftOut < ROUNDS_LEFT_OUT_MAX ? leftOut + 1 : 0;
@@ -62,11 +65,17 @@ export function createReconciler(deps: ReconcilerDeps): Worker {
   }
 
   async function round(signal: AbortSignal): Promise<void> {
-    const checkpoint = await deps.readCheckpoint();
-    if (isBusy(checkpoint)) return;
-    const proven = await readProven(deps.db);
-    const unpublished = await firstPublishedAfter(checkpoint, deps.store);
-    for (const module of modules) await module.reconcile(proven.get(module.name) ?? -1n, checkpoint, unpublished, signal);
+    const sight = await deps.lookAtStore();
+    if (isBusy(sight.checkpoint)) return;
+    const proven = await readProven(deps.db, sight.generation);
+    const unpublished = await firstPublishedAfter(sight.checkpoint, deps.store);
+    for (const module of modules) await module.reconcile(beginning(proven.get(module.name), sight), sight, unpublished, signal);
+    goesOn = true;
+  }
+
+  /** What lies between the landmark and a proven place was none of ours, in the store as it was then. */
+  function beginning(proven: Position = BEFORE_ALL, { landmark }: StoreSight): Position {
+    return goesOn ? proven : earlierOf(proven, landmark === null ? BEFORE_ALL : behindEvent(landmark.position));
   }
 
   return {
@@ -78,6 +87,7 @@ export function createReconciler(deps: ReconcilerDeps): Worker {
           trouble = null;
           failures = 0;
         } catch (error) {
+          goesOn = false;
           const cause = error instanceof Error ? error.message : String(error);
           if (trouble !== cause) log.warn({ event: 'reconciler.waiting', err: error });
           trouble = cause;
@@ -94,7 +104,7 @@ export function createReconciler(deps: ReconcilerDeps): Worker {
 interface ModuleReconciler {
   readonly name: ModuleName;
   readonly gaps: readonly StoredEvent[];
-  reconcile(proven: bigint, checkpoint: bigint, unpublished: StoredEvent | null, signal: AbortSignal): Promise<void>;
+  reconcile(proven: Position, sight: StoreSight, unpublished: StoredEvent | null, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -105,34 +115,34 @@ function reconcileModule(name: ModuleName, deps: ReconcilerDeps): ModuleReconcil
   let gaps: readonly StoredEvent[] = [];
 
   /** Moves the proven position page by page. @returns what is missing in the page in which it came to a halt. */
-  async function prove(from: bigint, checkpoint: bigint, signal: AbortSignal): Promise<readonly StoredEvent[]> {
-    for (let proven = from; proven < checkpoint && !signal.aborted; ) {
+  async function prove(from: Position, { checkpoint, generation }: StoreSight, signal: AbortSignal): Promise<readonly StoredEvent[]> {
+    for (let proven = from; comparePositions(proven, checkpoint) < 0 && !signal.aborted; ) {
       const page = await deps.store.readAll(proven, PAYMENT_STREAMS, PAGE_SIZE);
-      const published = page.events.filter((event) => event.position <= checkpoint && isPublished(event));
-      const pageEnd = page.atEnd || page.scannedTo > checkpoint ? checkpoint : page.scannedTo;
+      const published = page.events.filter((event) => !liesBehind(event.position, checkpoint) && isPublished(event));
+      const pageEnd = page.atEnd ? checkpoint : earlierOf(page.scannedTo, checkpoint);
       const held = await eventsHeld(db, [name], published.map(({ id }) => id));
       const { provenTo, missing } = provePage(published, held.get(name) ?? new Set(), proven, pageEnd);
-      if (provenTo > proven) await storeProven(db, name, provenTo);
-      metrics.proven.set({ module: name }, Number(provenTo));
+      if (provenTo !== proven) await storeProven(db, name, generation, provenTo);
+      metrics.proven.set({ module: name }, Number(provenTo.commit));
       if (missing.length > 0) return missing;
       proven = provenTo;
     }
     return [];
   }
 
-  async function findGaps(missing: readonly StoredEvent[], signal: AbortSignal): Promise<readonly StoredEvent[]> {
+  async function findGaps(missing: readonly StoredEvent[], generation: bigint, signal: AbortSignal): Promise<readonly StoredEvent[]> {
     const nowMs = performance.now();
     if (!watch.observe(missing, nowMs)) return [];
-    const sight = { lastApplied: await lastApplied(db, name), queueDepth: await deps.queueDepth(MODULE_QUEUES[name]) };
+    const sight = { lastApplied: await lastApplied(db, name, generation), queueDepth: await deps.queueDepth(MODULE_QUEUES[name]) };
     const { gaps: found, due } = watch.judge(missing, sight, nowMs);
-    if (due.length > 0) await sendAgain(due, signal);
+    if (due.length > 0) await sendAgain(due, generation, signal);
     return found;
   }
 
-  async function sendAgain(events: readonly StoredEvent[], signal: AbortSignal): Promise<void> {
+  async function sendAgain(events: readonly StoredEvent[], generation: bigint, signal: AbortSignal): Promise<void> {
     const first = events[0];
     log.warn({ event: 'gap.found', module: name, events: events.length, firstEventId: first?.id, firstStream: first?.stream, firstPosition: String(first?.position) });
-    const messages = events.flatMap((event) => deps.toMessage(event) ?? []).map((message) => ({ ...message, exchange: '', routingKey: MODULE_QUEUES[name] }));
+    const messages = events.flatMap((event) => deps.toMessage(event, generation) ?? []).map((message) => ({ ...message, exchange: '', routingKey: MODULE_QUEUES[name] }));
     const isProven = await publishing.publish(messages, async () => false, signal);
     if (isProven) watch.sentAgain(events, performance.now());
     log.warn({ event: 'gap.sent-again', module: name, events: events.length, confirmed: isProven });
@@ -143,10 +153,10 @@ function reconcileModule(name: ModuleName, deps: ReconcilerDeps): ModuleReconcil
     get gaps() {
       return gaps;
     },
-    async reconcile(proven, checkpoint, unpublished, signal) {
-      const missing = await prove(proven, checkpoint, signal);
+    async reconcile(proven, sight, unpublished, signal) {
+      const missing = await prove(proven, sight, signal);
       const before = gaps.length;
-      gaps = await findGaps(missing, signal);
+      gaps = await findGaps(missing, sight.generation, signal);
       if (before > 0 && gaps.length === 0) log.info({ event: 'gap.healed', module: name });
       metrics.gapEvents.set({ module: name }, gaps.length);
       const oldest = missing[0] ?? unpublished;
@@ -156,12 +166,12 @@ function reconcileModule(name: ModuleName, deps: ReconcilerDeps): ModuleReconcil
   };
 }
 
-async function lastApplied(db: Database, module: ModuleName): Promise<bigint> {
-  const { _max } = await db.effectLedger.aggregate({ where: { module }, _max: { position: true } });
+async function lastApplied(db: Database, module: ModuleName, generation: bigint): Promise<bigint> {
+  const { _max } = await db.effectLedger.aggregate({ where: { module, generation }, _max: { position: true } });
   return _max.position ?? -1n;
 }
 
-async function firstPublishedAfter(position: bigint, store: Pick<EventStore, 'readAll'>): Promise<StoredEvent | null> {
+async function firstPublishedAfter(position: Position, store: Pick<EventStore, 'readAll'>): Promise<StoredEvent | null> {
   const page = await store.readAll(position, PAYMENT_STREAMS, PAGE_SIZE);
   return page.events.find(isPublished) ?? null;
 }

@@ -29,6 +29,8 @@ export interface ReplayRange {
 interface RangeDeps {
   readonly db: Database;
   readonly store: Pick<EventStore, 'readAll' | 'readStream' | 'headPosition'>;
+  /** Which adoption of the store the positions belong to. */
+  readonly generation: bigint;
 }
 
 /** @throws RequestError 404 for an unknown payment, 400 for a range that ends before it begins. */
@@ -49,14 +51,14 @@ async function rangeOfPayment(payNo: string, to: ReplayTo, store: RangeDeps['sto
   return { fromPosition: first.position - 1n, toPosition: last.position, payNo };
 }
 
-async function lowerBound({ position, time }: ReplayFrom, { db, store }: RangeDeps): Promise<bigint> {
+async function lowerBound({ position, time }: ReplayFrom, { db, store, generation }: RangeDeps): Promise<bigint> {
   if (position !== undefined) return BigInt(position) - 1n;
-  return time === undefined ? -1n : positionBefore(new Date(time), db, store);
+  return time === undefined ? -1n : positionBefore(new Date(time), generation, db, store);
 }
 
-async function upperBound({ position, time }: ReplayTo, { db, store }: RangeDeps): Promise<bigint> {
+async function upperBound({ position, time }: ReplayTo, { db, store, generation }: RangeDeps): Promise<bigint> {
   const head = await store.headPosition();
-  if (time !== undefined) return positionBefore(new Date(new Date(time).getTime() + 1), db, store);
+  if (time !== undefined) return positionBefore(new Date(new Date(time).getTime() + 1), generation, db, store);
   if (position === undefined) return head;
   return BigInt(position) < head ? BigInt(position) : head;
 }

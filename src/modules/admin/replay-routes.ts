@@ -12,10 +12,12 @@ import { recordAction } from './record-action.ts';
 import { countOutcomes, outstandingOf, type ReplayCounts } from './replay-outcomes.ts';
 import { resolveRange } from './replay-range.ts';
 import { cancelReplay } from './replay-store.ts';
+import { refuseMismatch, type LookAtStore } from './store-sight.ts';
 
 export interface ReplayRoutesDeps {
   readonly db: Database;
   readonly store: Pick<EventStore, 'readAll' | 'readStream' | 'headPosition'>;
+  readonly lookAtStore: LookAtStore;
 }
 
 /** Live traffic shares broker and database with a replay. The default leaves it most of both. */
@@ -82,9 +84,10 @@ export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox 
       const id = randomUUID();
       const start = async () => {
         await refuseTooMany(db);
-        const range = await resolveRange(body.from, body.to ?? {}, deps);
+        const { generation } = await deps.lookAtStore().catch(refuseMismatch);
+        const range = await resolveRange(body.from, body.to ?? {}, { ...deps, generation });
         return db.replay.create({
-          data: { id, module: body.module, mode: body.mode, ...range, nextPosition: range.fromPosition, ratePerSecond: body.ratePerSecond, state: 'running', requestedBy: actor },
+          data: { id, module: body.module, mode: body.mode, generation, ...range, nextPosition: range.fromPosition, ratePerSecond: body.ratePerSecond, state: 'running', requestedBy: actor },
         });
       };
       const replay = await recordAction(db, { actor, action: 'replay.start', target: id, detail: body }, start, () => 'accepted');

@@ -1,4 +1,4 @@
-import { DependencyUnavailableError } from '../../contracts/errors.ts';
+import { DependencyUnavailableError, StoreMismatchError } from '../../contracts/errors.ts';
 import { MODULE_QUEUES } from '../../contracts/topology.ts';
 import { isDatabaseUnavailable, type Database } from '../../platform/database/database.ts';
 import type { Replay } from '../../generated/prisma/client.ts';
@@ -15,6 +15,8 @@ const CONCURRENT_MAX = 4;
 const POLL_MS = 500;
 /** Before a replay that met an absent dependency is claimed again. */
 const AGAIN_AFTER_MS = 1_000;
+/** … or an event store that is not the bound one: that waits for a person. */
+const AGAIN_AFTER_MISMATCH_MS = 10_000;
 /** A replay whose outcomes stop coming while its queues are empty is not kept open for ever. */
 const OUTCOMES_PATIENCE_MS = 60_000;
 
@@ -79,9 +81,10 @@ async function superviseReplay(replay: Replay, deps: RunReplayDeps, signal: Abor
   try {
     await runReplay(replay, deps, signal);
   } catch (error) {
-    const isPassing = error instanceof DependencyUnavailableError || isDatabaseUnavailable(error);
+    const isMismatch = error instanceof StoreMismatchError;
+    const isPassing = isMismatch || error instanceof DependencyUnavailableError || isDatabaseUnavailable(error);
     deps.log.error({ event: 'replay.failed', replayId: replay.id, err: error, triedAgain: isPassing });
-    if (isPassing) await pause(AGAIN_AFTER_MS, signal);
+    if (isPassing) await pause(isMismatch ? AGAIN_AFTER_MISMATCH_MS : AGAIN_AFTER_MS, signal);
     else await finishReplay(deps.db, replay.id, 'failed', describeError(error)).catch(() => undefined);
   }
 }

@@ -1,7 +1,7 @@
 import type { ModuleName } from '../../contracts/topology.ts';
 import { MODULE_NAMES } from '../../contracts/topology.ts';
 import type { Replay } from '../../generated/prisma/client.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 
 export type ReplayMode = 'missing' | 'reapply';
 export type ReplayState = 'running' | 'cancelling' | 'cancelled' | 'completed' | 'failed';
@@ -31,7 +31,7 @@ export async function claimReplay(db: Database, owner: string, claimMs: number, 
     UPDATE replays SET claimed_by = ${owner}, claimed_until = now() + ${claimMs}::int * interval '1 ms'
     WHERE id = (
       SELECT id FROM replays
-      WHERE state IN ('running', 'cancelling') AND (next_position < to_position OR state = 'cancelling')
+      WHERE state IN ('running', 'cancelling') AND generation = (SELECT generation FROM event_store_binding) AND (next_position < to_position OR state = 'cancelling')
         AND NOT id = ANY(${active}::text[])
         AND (claimed_until IS NULL OR claimed_until < now() OR claimed_by = ${owner})
       ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -79,4 +79,12 @@ export async function cancelReplay(db: Database, id: string): Promise<ReplayStat
     WHERE id = ${id} AND state IN ('running', 'cancelling')
     RETURNING state`;
   return rows[0]?.state ?? null;
+}
+
+/** Part of binding the database to an event store: the positions of what is unfinished name nothing in it. */
+export async function endReplaysBefore(transaction: Transaction, generation: bigint): Promise<void> {
+  await transaction.$executeRaw`
+    UPDATE replays SET state = 'failed', error = 'the event store was adopted anew, and the positions of this replay belong to the one before: ask again',
+      finished_at = now(), claimed_by = NULL, claimed_until = NULL
+    WHERE state IN ('running', 'cancelling') AND generation < ${generation}`;
 }

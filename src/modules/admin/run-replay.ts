@@ -1,21 +1,23 @@
 import { paymentStream } from '../../contracts/payment-events.ts';
-import { MODULE_NAMES } from '../../contracts/topology.ts';
 import type { Replay } from '../../generated/prisma/client.ts';
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
+import { lastBefore } from '../../platform/consumer/ledger-places.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
+import { behindEvent, type Position } from '../../platform/event-store/position.ts';
 import { pause } from '../../platform/process/backoff.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
 import { eventsHeld, eventsSettled } from './module-holdings.ts';
 import { createProvenPublishing, type OpenPublisher, type ProvenPublishing } from './proven-publishing.ts';
 import { isPublished, PAYMENT_STREAMS } from './published-events.ts';
 import { planChunks, type Chunk, type PageOfReplay } from './replay-plan.ts';
+import type { LookAtStore } from './store-sight.ts';
 import { finishReplay, modulesOf, recordUnreadable, releaseClaim, renewClaim, storeProgress } from './replay-store.ts';
 
 /*
- * Order, per chunk: read → publish → every message confirmed → window `replay.published` → store progress. A crash
+ * Order, per page: the store is the bound one → per chunk: read → publish → every message confirmed → window `replay.published` → store progress. A crash
  * before the last step publishes the chunk again, which the ledgers make harmless; counts are kept per event and do not
  * change by it.
  */
@@ -29,7 +31,8 @@ const CHUNKS_PER_SECOND = 10;
 export interface RunReplayDeps {
   readonly db: Database;
   readonly store: Pick<EventStore, 'readAll' | 'readStream'>;
-  readonly toMessage: (event: StoredEvent) => OutgoingMessage | null;
+  readonly toMessage: (event: StoredEvent, generation: bigint) => OutgoingMessage | null;
+  readonly lookAtStore: LookAtStore;
   readonly openPublisher: OpenPublisher;
   readonly reach: ReachWindow;
   readonly log: Logger;
@@ -41,7 +44,9 @@ export interface RunReplayDeps {
 
 type Ending = 'published' | 'cancelled' | 'lost' | 'aborted';
 
-type Page = Pick<PageOfReplay, 'events' | 'end'>;
+interface Page extends Pick<PageOfReplay, 'events' | 'end'> {
+  readonly scannedTo: Position;
+}
 
 /** Runs one claimed replay until all of it is published, it is cancelled, the claim is lost or `signal` is aborted. */
 export async function runReplay(replay: Replay, deps: RunReplayDeps, signal: AbortSignal): Promise<void> {
@@ -65,13 +70,15 @@ async function publishAll(replay: Replay, deps: RunReplayDeps, publishing: Prove
   let readFrom = await readingStart(replay, deps.db);
   const chunkSize = Math.min(CHUNK_SIZE_MAX, Math.max(1, Math.ceil(replay.ratePerSecond / CHUNKS_PER_SECOND)));
   while (at < replay.toPosition) {
+    // Another adoption began: its end of this replay is on its way.
+    if ((await deps.lookAtStore()).generation !== replay.generation) return 'lost';
     const page = replay.payNo === null ? await readPage(readFrom, at, replay.toPosition, deps) : await readPayment(replay.payNo, at, replay.toPosition, deps);
     for (const chunk of planChunks(await withHoldings(page, replay, deps.db), chunkSize, replay, deps.toMessage)) {
       const ending = await publishChunk(chunk, at, replay, deps, publishing, signal);
       if (ending !== 'published') return ending;
       if (chunk.upTo > at) at = chunk.upTo;
     }
-    readFrom = page.end;
+    readFrom = page.scannedTo;
   }
   return 'published';
 }
@@ -102,15 +109,15 @@ function endingOf(state: string): Ending {
   return state === 'cancelling' ? 'cancelled' : 'lost';
 }
 
-async function readPage(readFrom: bigint, after: bigint, to: bigint, { store }: RunReplayDeps): Promise<Page> {
+async function readPage(readFrom: Position, after: bigint, to: bigint, { store }: RunReplayDeps): Promise<Page> {
   const { events, scannedTo, atEnd } = await store.readAll(readFrom, PAYMENT_STREAMS, PAGE_SIZE);
   const due = events.filter((event) => event.position > after && event.position <= to && isPublished(event));
-  return { events: due, end: atEnd || scannedTo > to ? to : scannedTo };
+  return { events: due, end: atEnd || scannedTo.commit > to ? to : scannedTo.commit, scannedTo };
 }
 
 async function readPayment(payNo: string, after: bigint, to: bigint, { store }: RunReplayDeps): Promise<Page> {
   const events = await store.readStream(paymentStream(payNo));
-  return { events: events.filter((event) => event.position > after && event.position <= to && isPublished(event)), end: to };
+  return { events: events.filter((event) => event.position > after && event.position <= to && isPublished(event)), end: to, scannedTo: behindEvent(to) };
 }
 
 async function withHoldings({ events, end }: Page, replay: Replay, db: Database): Promise<PageOfReplay> {
@@ -124,10 +131,7 @@ async function withHoldings({ events, end }: Page, replay: Replay, db: Database)
  * EventStoreDB reads $all only from positions at which an event lies. An operator may have named any number: reading
  * begins at an event known to lie at or in front of it, and what comes before the number is left out.
  */
-async function readingStart(replay: Replay, db: Database): Promise<bigint> {
-  if (replay.nextPosition !== replay.fromPosition) return replay.nextPosition;
-  const rows = await db.$queryRaw<{ position: bigint | null }[]>`
-    SELECT max((SELECT max(position) FROM effect_ledger AS ledger WHERE ledger.module = names.module AND position <= ${replay.fromPosition})) AS position
-    FROM unnest(${MODULE_NAMES}::text[]) AS names (module)`;
-  return rows[0]?.position ?? -1n;
+async function readingStart(replay: Replay, db: Database): Promise<Position> {
+  if (replay.nextPosition !== replay.fromPosition) return behindEvent(replay.nextPosition);
+  return behindEvent((await lastBefore(db, replay.generation, replay.fromPosition + 1n))?.position ?? -1n);
 }

@@ -37,9 +37,9 @@ export function trailRoutes(deps: TrailDeps): FastifyPluginAsyncTypebox {
       schema: { ...TAGS, summary: 'The trail of one payment: events, publishing, effects', params: Type.Object({ payNo: Id }), response: { 200: TrailSchema, ...problemResponses } },
     }, async ({ params: { payNo } }) => {
       const trail = await readTrail(payNo, deps);
-      if (trail.length === 0) throw new RequestError(404, 'payment-unknown', `No event of payment ${payNo} is stored.`);
+      if (trail.events.length === 0) throw new RequestError(404, 'payment-unknown', `No event of payment ${payNo} is stored.`);
       const { state, words } = verdictOf(trail);
-      return { payNo, state, verdict: words, events: trail.map(describeEvent) };
+      return { payNo, state, verdict: words, events: trail.events.map(describeEvent) };
     });
   };
 }

@@ -45,5 +45,11 @@ test.each<[string, TrailEvent[], string, string]>([
   ['contradicted twice, once resolved', [REQUESTED, rejected('a'), rejected('b'), SUCCEEDED, resolved('a')], 'attention', `Paid. Rejected notifications that contradict what is known: 1. ${DONE}`],
   ['a refund that waited for the success', [REQUESTED, rejected('a'), SUCCEEDED, refunded('1999'), resolved('a')], 'complete', `Paid and refunded in full. ${DONE}`],
 ])('%s', (_name, trail, state, words) => {
-  expect(verdictOf(trail)).toEqual({ state, words });
+  expect(verdictOf({ mismatch: null, events: trail })).toEqual({ state, words });
+});
+
+test('while the event store is not the bound one, what is on its way waits for a person, and what has arrived does not', () => {
+  const waiting = [REQUESTED, published('PaymentSucceeded', WAITING, APPLIED, 'not-passed')];
+  expect(verdictOf({ mismatch: 'It is another one.', events: waiting })).toEqual({ state: 'attention', words: 'Paid. PaymentSucceeded is stored, not proven to be published, and waits for learning. It is another one.' });
+  expect(verdictOf({ mismatch: 'It is another one.', events: [REQUESTED, SUCCEEDED] })).toEqual({ state: 'complete', words: `Paid. ${DONE}` });
 });

@@ -1,5 +1,5 @@
 import { RESOLVED_EVENT_TYPE, type PaymentNotificationResolved, type PaymentRefunded } from '../../contracts/payment-events.ts';
-import type { TrailEvent } from './payment-trail.ts';
+import type { Trail, TrailEvent } from './payment-trail.ts';
 
 export interface Verdict {
   /** `attention`: a person has to do something. */
@@ -9,12 +9,13 @@ export interface Verdict {
 }
 
 /** Pure. */
-export function verdictOf(trail: readonly TrailEvent[]): Verdict {
+export function verdictOf({ events: trail, mismatch }: Trail): Verdict {
   const waiting = waitingRejections(trail);
   const rejection = waiting === 0 ? [] : [`Rejected notifications that contradict what is known: ${waiting}.`];
   const delivery = deliveryOf(trail);
-  const state = waiting > 0 ? 'attention' : delivery.state;
-  return { state, words: [paymentWords(trail), ...rejection, delivery.words].join(' ') };
+  const isStopped = mismatch !== null && delivery.state === 'delivering';
+  const state = waiting > 0 || isStopped ? 'attention' : delivery.state;
+  return { state, words: [paymentWords(trail), ...rejection, delivery.words, ...(isStopped ? [mismatch] : [])].join(' ') };
 }
 
 /** What the payment itself came to, by all events together: a closing may come before the money, a failed attempt after. */

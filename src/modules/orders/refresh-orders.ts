@@ -25,7 +25,7 @@ export async function refreshOrders(transaction: Transaction, orderIds: readonly
         SELECT p.pay_no, p.paid_at, CASE WHEN p.status = '601002' THEN 0 WHEN p.status = '601003' THEN 1 WHEN p.closed_at IS NULL THEN 2 ELSE 3 END AS rank
         FROM pay_records p
         WHERE p.order_id = i.order_id AND p.requested
-        ORDER BY rank, p.paid_position, p.pay_no
+        ORDER BY rank, p.paid_generation, p.paid_position, p.pay_no
         LIMIT 1
       ) r
     ), marked_wrong AS (

@@ -16,15 +16,16 @@ export async function writeSuccesses(transaction: Transaction, messages: readonl
   await transaction.$executeRaw`
     UPDATE pay_records p
     SET status = CASE WHEN p.refunded_total >= p.amount THEN '601003' ELSE '601002' END,
-        provider_trade_no = m.trade_no, channel = m.channel, paid_at = m.paid_at, paid_position = m.position, requested = true
+        provider_trade_no = m.trade_no, channel = m.channel, paid_at = m.paid_at, paid_generation = m.generation, paid_position = m.position, requested = true
     FROM unnest(
       ${payments.map(({ payNo }) => payNo)}::text[],
       ${payments.map(({ providerTradeNo }) => providerTradeNo)}::text[],
       ${payments.map(({ provider }) => channelOf(provider))}::text[],
       ${payments.map(({ paidAt }) => paidAt)}::text[]::timestamptz(3)[],
+      ${successes.map(({ generation }) => String(generation))}::text[]::bigint[],
       ${successes.map(({ id }) => id)}::text[]::bigint[]
-    ) AS m (pay_no, trade_no, channel, paid_at, position)
-    WHERE p.pay_no = m.pay_no AND (p.paid_position IS NULL OR p.paid_position >= m.position)`;
+    ) AS m (pay_no, trade_no, channel, paid_at, generation, position)
+    WHERE p.pay_no = m.pay_no AND (p.paid_position IS NULL OR (p.paid_generation, p.paid_position) >= (m.generation, m.position))`;
 }
 
 /** A refund that is told before its payment is only noted: the record becomes refunded when it becomes paid. */
@@ -72,9 +73,14 @@ function earliest(messages: readonly PaymentMessage[]): readonly PaymentMessage[
   const first = new Map<string, PaymentMessage>();
   for (const message of messages) {
     const known = first.get(message.payment.payNo);
-    if (known === undefined || BigInt(message.id) < BigInt(known.id)) first.set(message.payment.payNo, message);
+    if (known === undefined || isEarlier(message, known)) first.set(message.payment.payNo, message);
   }
   return [...first.values()];
+}
+
+/** Positions compare only within one adoption of the event store. */
+function isEarlier(a: PaymentMessage, b: PaymentMessage): boolean {
+  return a.generation === b.generation ? BigInt(a.id) < BigInt(b.id) : a.generation < b.generation;
 }
 
 function channelOf(provider: string): string {

@@ -13,3 +13,4 @@ export { createNotificationRegister } from './notification-register.ts';
 export { notificationRoutes, type NotificationRoutesDeps } from './notification-routes.ts';
 export { createReevaluator } from './re-evaluator.ts';
 export { providersByName } from './providers/registry.ts';
+export { registerFrom } from './notification-rows.ts';

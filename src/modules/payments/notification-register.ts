@@ -1,5 +1,6 @@
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
+import { BEFORE_ALL, behindEvent, earlierOf, type Landmark, type Position } from '../../platform/event-store/position.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker } from '../../platform/process/worker.ts';
@@ -8,32 +9,37 @@ import { NOTIFICATION_EVENT_TYPES, projectNotification, readNotificationCheckpoi
 export interface NotificationRegisterDeps {
   readonly db: Database;
   readonly store: Pick<EventStore, 'follow'>;
+  /** Looks whether the store is the one that the database remembers. @throws StoreMismatchError */
+  readonly lookAtStore: () => Promise<{ readonly generation: bigint; readonly landmark: Landmark | null }>;
   readonly log: Logger;
 }
 
 /** How often the checkpoint is stored when there was nothing for us: costs one row, saves a scan at the next start. */
 const IDLE_CHECKPOINT_INTERVAL_MS = 5_000;
 
-/** Follows the log and keeps the table of waiting notifications up to date. Order: row and checkpoint in one transaction. */
-export function createNotificationRegister({ db, store, log }: NotificationRegisterDeps): Worker {
+/** Follows the log and keeps the table of waiting notifications up to date. Order: the store is the bound one → row and checkpoint in one transaction. */
+export function createNotificationRegister({ db, store, lookAtStore, log }: NotificationRegisterDeps): Worker {
   let trouble: string | null = null;
 
   /** One that is passed over stays in the event store: the table can be thrown away and built anew by a later release. */
-  async function project(event: StoredEvent): Promise<void> {
-    if ((await projectNotification(db, event)) === 'projected') return;
+  async function project(event: StoredEvent, generation: bigint): Promise<void> {
+    if ((await projectNotification(db, event, generation)) === 'projected') return;
     log.error({ event: 'notification-register.unreadable', notificationEventId: event.id, type: event.type, stream: event.stream, position: event.position.toString() });
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
     let storedAt = 0;
-    const onCheckpoint = async (position: bigint): Promise<void> => {
+    const { generation, landmark } = await lookAtStore();
+    const onCheckpoint = async (position: Position): Promise<void> => {
       if (performance.now() - storedAt < IDLE_CHECKPOINT_INTERVAL_MS) return;
-      await storeNotificationCheckpoint(db, position);
+      await storeNotificationCheckpoint(db, generation, position);
       storedAt = performance.now();
       trouble = null;
     };
-    const from = await readNotificationCheckpoint(db);
-    const handlers = { onEvent: project, onCheckpoint, onCaughtUp: () => void (trouble = null) };
+    // A place behind the landmark is only known by its number, which another state of the log may have too.
+    const known = landmark === null ? BEFORE_ALL : behindEvent(landmark.position);
+    const from = earlierOf(await readNotificationCheckpoint(db, generation), known);
+    const handlers = { onEvent: (event: StoredEvent) => project(event, generation), onCheckpoint, onCaughtUp: () => void (trouble = null) };
     await store.follow(from, { eventTypes: NOTIFICATION_EVENT_TYPES }, handlers, signal);
   }
 

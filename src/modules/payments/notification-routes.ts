@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { RequestError } from '../../contracts/errors.ts';
 import type { PaymentNotificationResolved } from '../../contracts/payment-events.ts';
+import { FIRST_GENERATION } from '../../contracts/store-events.ts';
 import type { NotificationRecord } from '../../generated/prisma/client.ts';
 import type { Database } from '../../platform/database/database.ts';
 import { Id, problemResponses, RowNumber } from '../../platform/http/schemas.ts';
@@ -43,6 +44,7 @@ const NotificationSchema = Type.Object({
   received: Type.String({ description: 'What the notification says' }),
   notification: Type.Unknown({ description: 'What it said, in our words; null where an earlier version did not keep it' }),
   position: RowNumber,
+  generation: RowNumber,
   recordedAt: Time,
   tries: Type.Integer({ description: 'How often it was evaluated again by itself' }),
   nextTryAt: Type.Union([Time, Type.Null()]),
@@ -71,14 +73,15 @@ export function notificationRoutes(deps: NotificationRoutesDeps): FastifyPluginA
           provider: Type.Optional(Id),
           payNo: Type.Optional(Id),
           before: Type.Optional(RowNumber),
+          beforeGeneration: Type.Optional(RowNumber),
           limit: Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: 100 }),
         }),
         response: { 200: Type.Object({ notifications: Type.Array(NotificationSchema) }), ...problemResponses },
       },
-    }, async ({ query: { before, limit, ...where } }) => {
+    }, async ({ query: { before, beforeGeneration = String(FIRST_GENERATION), limit, ...where } }) => {
       const rows = await db.notificationRecord.findMany({
-        where: { ...where, ...(before === undefined ? {} : { position: { lt: BigInt(before) } }) },
-        orderBy: { position: 'desc' },
+        where: { ...where, ...(before === undefined ? {} : olderThan(BigInt(beforeGeneration), BigInt(before))) },
+        orderBy: [{ generation: 'desc' }, { position: 'desc' }],
         take: limit,
       });
       return { notifications: rows.map(describe) };
@@ -124,6 +127,11 @@ async function findRow(db: Database, id: string): Promise<NotificationRecord> {
   return row;
 }
 
+/** Positions compare only within one adoption of the event store; a later one comes after all of an earlier. */
+function olderThan(generation: bigint, position: bigint) {
+  return { OR: [{ generation: { lt: generation } }, { generation, position: { lt: position } }] };
+}
+
 async function findWaiting(db: Database, id: string): Promise<NotificationRecord> {
   const row = await findRow(db, id);
   if (row.state === 'resolved') throw new RequestError(409, 'notification-resolved', `Notification ${id} was resolved before (${row.outcome ?? ''}).`);
@@ -149,6 +157,7 @@ function describe(row: NotificationRecord) {
     state: row.state as 'rejected' | 'unmatched' | 'resolved',
     ...{ provider, account, payNo, providerTradeNo, kind, reason, expected, received, notification, tries, outcome, resolvedBy, note },
     position: row.position.toString(),
+    generation: row.generation.toString(),
     recordedAt: row.recordedAt.toISOString(),
     nextTryAt: row.nextTryAt?.toISOString() ?? null,
     resolvedAt: row.resolvedAt?.toISOString() ?? null,

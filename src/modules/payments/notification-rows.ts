@@ -8,6 +8,7 @@ import {
 import { Prisma } from '../../generated/prisma/client.ts';
 import type { Database, Transaction } from '../../platform/database/database.ts';
 import type { StoredEvent } from '../../platform/event-store/event-store.ts';
+import { BEFORE_ALL, behindEvent, type Landmark, type Position } from '../../platform/event-store/position.ts';
 import { readableNotification } from './readable-notification.ts';
 
 /** The three event types that the read model is made of begin with this, and no other type does. */
@@ -16,33 +17,50 @@ const REJECTED_EVENT_TYPE = 'PaymentNotificationRejected';
 /** Row of the `checkpoints` table that says how far the read model has followed the log. */
 const CHECKPOINT_NAME = 'notifications';
 
-/** @returns position up to which the log is in the table; -1n = nothing. */
-export async function readNotificationCheckpoint(db: Database): Promise<bigint> {
-  return (await db.checkpoint.findUnique({ where: { name: CHECKPOINT_NAME } }))?.commitPosition ?? -1n;
+/** @returns place up to which the log is in the table, as far as it belongs to this generation. */
+export async function readNotificationCheckpoint(db: Database, generation: bigint): Promise<Position> {
+  const row = await db.checkpoint.findUnique({ where: { name: CHECKPOINT_NAME, generation } });
+  return row === null || row.commitPosition < 0n ? BEFORE_ALL : { commit: row.commitPosition, prepare: row.preparePosition };
 }
 
-/** Several instances may follow the log at once: the checkpoint only grows, and each row is written once. */
-export async function storeNotificationCheckpoint(db: Database | Transaction, position: bigint): Promise<void> {
+/**
+ * Several instances may follow the log at once: the checkpoint only grows, and each row is written once. Nothing is
+ * written when another generation has begun.
+ */
+export async function storeNotificationCheckpoint(db: Database | Transaction, generation: bigint, { commit, prepare }: Position): Promise<void> {
   await db.$executeRaw`
-    INSERT INTO checkpoints (name, commit_position) VALUES (${CHECKPOINT_NAME}, ${position})
-    ON CONFLICT (name) DO UPDATE SET commit_position = GREATEST(checkpoints.commit_position, EXCLUDED.commit_position), updated_at = now()`;
+    INSERT INTO checkpoints AS c (name, generation, commit_position, prepare_position) VALUES (${CHECKPOINT_NAME}, ${generation}, ${commit}, ${prepare})
+    ON CONFLICT (name) DO UPDATE
+    SET commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position, updated_at = now()
+    WHERE c.generation = EXCLUDED.generation AND (c.commit_position, c.prepare_position) < (EXCLUDED.commit_position, EXCLUDED.prepare_position)`;
+}
+
+/** Part of binding the database to an event store: the log is looked through again behind `landmark`. */
+export async function registerFrom(transaction: Transaction, generation: bigint, landmark: Landmark | null): Promise<void> {
+  const { commit, prepare } = landmark === null ? BEFORE_ALL : behindEvent(landmark.position);
+  await transaction.$executeRaw`
+    UPDATE checkpoints
+    SET generation = ${generation}, updated_at = now(),
+        commit_position = CASE WHEN (commit_position, prepare_position) > (${commit}, ${prepare}) THEN ${commit} ELSE commit_position END,
+        prepare_position = CASE WHEN (commit_position, prepare_position) > (${commit}, ${prepare}) THEN ${prepare} ELSE prepare_position END
+    WHERE name = ${CHECKPOINT_NAME}`;
 }
 
 /**
  * Brings the table up to this event, in one transaction with the checkpoint.
  * @returns `unreadable` for an event that no row can be made of; it is passed over.
  */
-export async function projectNotification(db: Database, event: StoredEvent): Promise<'projected' | 'unreadable'> {
+export async function projectNotification(db: Database, event: StoredEvent, generation: bigint): Promise<'projected' | 'unreadable'> {
   const data = readableNotification(event);
   if (data === null) {
-    await storeNotificationCheckpoint(db, event.position);
+    await storeNotificationCheckpoint(db, generation, behindEvent(event.position));
     return 'unreadable';
   }
   await db.$transaction(async (transaction) => {
-    if (event.type === REJECTED_EVENT_TYPE) await insertRejected(transaction, event, data as PaymentNotificationRejected);
-    if (event.type === UNMATCHED_EVENT_TYPE) await insertUnmatched(transaction, event, data as PaymentNotificationUnmatched);
+    if (event.type === REJECTED_EVENT_TYPE) await insertRejected(transaction, event, generation, data as PaymentNotificationRejected);
+    if (event.type === UNMATCHED_EVENT_TYPE) await insertUnmatched(transaction, event, generation, data as PaymentNotificationUnmatched);
     if (event.type === RESOLVED_EVENT_TYPE) await resolveRow(transaction, data as PaymentNotificationResolved);
-    await storeNotificationCheckpoint(transaction, event.position);
+    await storeNotificationCheckpoint(transaction, generation, behindEvent(event.position));
   });
   return 'projected';
 }
@@ -54,16 +72,16 @@ async function insert(db: Transaction, row: Row): Promise<void> {
   await db.notificationRecord.createMany({ data: [row], skipDuplicates: true });
 }
 
-async function insertRejected(db: Transaction, event: StoredEvent, data: PaymentNotificationRejected): Promise<void> {
+async function insertRejected(db: Transaction, event: StoredEvent, generation: bigint, data: PaymentNotificationRejected): Promise<void> {
   const { payNo, provider, account, providerTradeNo, kind, reason, expected, received, notification } = data;
-  await insert(db, { ...placeOf(event), state: 'rejected', payNo, provider, account, providerTradeNo, kind, reason, expected, received, notification: jsonOf(notification) });
+  await insert(db, { ...placeOf(event), generation, state: 'rejected', payNo, provider, account, providerTradeNo, kind, reason, expected, received, notification: jsonOf(notification) });
 }
 
-async function insertUnmatched(db: Transaction, event: StoredEvent, data: PaymentNotificationUnmatched): Promise<void> {
+async function insertUnmatched(db: Transaction, event: StoredEvent, generation: bigint, data: PaymentNotificationUnmatched): Promise<void> {
   const { payNo, provider, account, providerTradeNo, notification } = data;
   const reason = payNo === null ? 'unknown-trade' : 'unknown-payment';
   const due = { nextTryAt: event.recordedAt };
-  await insert(db, { ...placeOf(event), ...due, state: 'unmatched', payNo, provider, account, providerTradeNo, kind: notification.kind, reason, notification: jsonOf(notification) });
+  await insert(db, { ...placeOf(event), generation, ...due, state: 'unmatched', payNo, provider, account, providerTradeNo, kind: notification.kind, reason, notification: jsonOf(notification) });
 }
 
 export async function resolveRow(db: Database | Transaction, data: PaymentNotificationResolved): Promise<void> {

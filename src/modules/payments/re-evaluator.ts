@@ -106,7 +106,7 @@ async function claimDue(db: Database): Promise<NotificationRecord[]> {
        SELECT event_id FROM notifications WHERE state = 'unmatched' AND next_try_at <= now()
        ORDER BY next_try_at LIMIT ${BATCH_SIZE_MAX} FOR UPDATE SKIP LOCKED)
     RETURNING event_id`;
-  return db.notificationRecord.findMany({ where: { eventId: { in: claimed.map(({ event_id }) => event_id) } }, orderBy: { position: 'asc' } });
+  return db.notificationRecord.findMany({ where: { eventId: { in: claimed.map(({ event_id }) => event_id) } }, orderBy: [{ generation: 'asc' }, { position: 'asc' }] });
 }
 
 async function countWaiting(db: Database, metrics: Metrics): Promise<void> {

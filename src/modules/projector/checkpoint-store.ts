@@ -1,10 +1,16 @@
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
+import { BEFORE_ALL, behindEvent, type Landmark, type Position } from '../../platform/event-store/position.ts';
 import { withinMs } from '../../platform/process/time-limit.ts';
+import type { Place } from './confirmed-prefix.ts';
 
 /*
  * One row says how far publishing is proven and who may publish. Each new owner raises the epoch, and every write of an
- * owner names its epoch: the write of an old owner, however late it arrives, matches no row. The checkpoint only grows.
- * The lease runs by the database's clock alone; clocks of different machines are never compared.
+ * owner names its epoch: the write of an old owner, however late it arrives, matches no row. The lease runs by the
+ * database's clock alone; clocks of different machines are never compared.
+ *
+ * Beside the checkpoint stands a landmark, the last event in front of it that was dealt with: by that the log is known
+ * again. An owner begins from the landmark, not from the checkpoint: what lies between the two was none of ours, and only
+ * of the landmark can be proven that it is still where it was.
  */
 
 /** How long a dead owner keeps the others waiting. Three renewals fit into it. */
@@ -18,8 +24,12 @@ export interface Grant {
    * a backup, no two tenures have the same one.
    */
   readonly epoch: bigint;
-  /** Stored checkpoint: everything up to here is proven; -1n = nothing. */
-  readonly position: bigint;
+  /** Which adoption of the event store the positions belong to; goes into every message. */
+  readonly generation: bigint;
+  /** Identity of the event store that the database is bound to. */
+  readonly storeId: string;
+  /** Stored checkpoint: everything up to here is proven. */
+  readonly place: Place;
 }
 
 export type Acquisition = { readonly outcome: 'acquired'; readonly grant: Grant } | { readonly outcome: 'held'; readonly owner: string };
@@ -33,15 +43,20 @@ export interface CheckpointStore {
    */
   acquire(owner: string): Promise<Acquisition>;
   renew(epoch: bigint): Promise<'renewed' | 'fenced'>;
-  /** Stores the checkpoint (never backwards) and renews the lease. 'fenced': another owner has it, nothing was written. */
-  move(epoch: bigint, position: bigint): Promise<'moved' | 'fenced'>;
+  /** Stores the checkpoint and renews the lease. 'fenced': another owner has it, nothing was written. */
+  move(epoch: bigint, place: Place): Promise<'moved' | 'fenced'>;
   /** Gives the lease back, so that the next owner need not wait for its end. */
   release(epoch: bigint): Promise<void>;
 }
 
 interface Row {
   readonly epoch: bigint;
-  readonly position: bigint;
+  readonly generation: bigint;
+  readonly store_id: string;
+  readonly commit: bigint;
+  readonly prepare: bigint;
+  readonly landmark_position: bigint | null;
+  readonly landmark_event_id: string | null;
 }
 
 /** @param name of the projector; each has a row of its own. */
@@ -51,15 +66,16 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
     leaseTtlMs,
     async acquire(owner) {
       await bounded(database.$executeRaw`INSERT INTO checkpoints (name) VALUES (${name}) ON CONFLICT DO NOTHING`);
-      const [grant] = await bounded(database.$queryRaw<Row[]>`
+      const [row] = await bounded(database.$queryRaw<Row[]>`
         UPDATE checkpoints
            SET owner = ${owner}, epoch = GREATEST(epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
                lease_until = now() + ${leaseTtlMs} * interval '1 millisecond', updated_at = now()
+          FROM event_store_binding b
          WHERE name = ${name} AND (lease_until IS NULL OR lease_until < now() OR owner = ${owner})
-        RETURNING epoch, commit_position AS position`);
-      if (grant !== undefined) return { outcome: 'acquired', grant };
+        RETURNING epoch, b.generation, b.store_id::text, commit_position AS commit, prepare_position AS prepare, landmark_position, landmark_event_id::text`);
+      if (row !== undefined) return { outcome: 'acquired', grant: grantOf(row) };
       const [held] = await bounded(database.$queryRaw<{ owner: string | null }[]>`SELECT owner FROM checkpoints WHERE name = ${name}`);
-      return { outcome: 'held', owner: held?.owner ?? 'unknown' };
+      return { outcome: 'held', owner: held?.owner ?? 'nobody: the database is bound to no event store yet' };
     },
     async renew(epoch) {
       const rows = await bounded(database.$executeRaw`
@@ -67,10 +83,11 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
          WHERE name = ${name} AND epoch = ${epoch}`);
       return rows === 1 ? 'renewed' : 'fenced';
     },
-    async move(epoch, position) {
+    async move(epoch, { position, landmark }) {
       const rows = await bounded(database.$executeRaw`
         UPDATE checkpoints
-           SET commit_position = GREATEST(commit_position, ${position}),
+           SET commit_position = ${position.commit}, prepare_position = ${position.prepare},
+               landmark_position = ${landmark?.position ?? null}, landmark_event_id = ${landmark?.eventId ?? null}::uuid,
                lease_until = now() + ${leaseTtlMs} * interval '1 millisecond', updated_at = now()
          WHERE name = ${name} AND epoch = ${epoch}`);
       return rows === 1 ? 'moved' : 'fenced';
@@ -81,7 +98,22 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
   };
 }
 
-export interface StoredCheckpoint extends Grant {
+function grantOf(row: Row): Grant {
+  const { epoch, generation, store_id: storeId, commit, prepare, landmark_position: position, landmark_event_id: eventId } = row;
+  return { epoch, generation, storeId, place: { position: positionOf(commit, prepare), landmark: landmarkOf(position, eventId) } };
+}
+
+function positionOf(commit: bigint, prepare: bigint): Position {
+  return commit < 0n ? BEFORE_ALL : { commit, prepare };
+}
+
+function landmarkOf(position: bigint | null, eventId: string | null): Landmark | null {
+  return position === null || eventId === null ? null : { position, eventId };
+}
+
+export interface StoredCheckpoint {
+  readonly epoch: bigint;
+  readonly place: Place;
   /** Instance that publishes now or did last; null after a clean stop. */
   readonly owner: string | null;
 }
@@ -89,5 +121,30 @@ export interface StoredCheckpoint extends Grant {
 /** The stored checkpoint as any instance may read it; null before the first projector ever ran. */
 export async function readCheckpoint(database: Database, name: string): Promise<StoredCheckpoint | null> {
   const row = await database.checkpoint.findUnique({ where: { name } });
-  return row === null ? null : { position: row.commitPosition, owner: row.owner, epoch: row.epoch };
+  if (row === null) return null;
+  const place = { position: positionOf(row.commitPosition, row.preparePosition), landmark: landmarkOf(row.landmarkPosition, row.landmarkEventId) };
+  return { place, owner: row.owner, epoch: row.epoch };
+}
+
+/** @returns who publishes now, other than `instanceId`; null when nobody does. */
+export async function livingOwner(database: Database, name: string, instanceId: string): Promise<string | null> {
+  const [row] = await database.$queryRaw<{ owner: string }[]>`
+    SELECT owner FROM checkpoints WHERE name = ${name} AND owner <> ${instanceId} AND lease_until > now()`;
+  return row?.owner ?? null;
+}
+
+/**
+ * The database is bound to an event store anew: everything behind `landmark` is published again. The raised epoch fences
+ * whoever publishes now, so that nobody stores a place of the store before.
+ */
+export async function placeCheckpoint(transaction: Transaction, name: string, landmark: Landmark | null): Promise<void> {
+  const { commit, prepare } = landmark === null ? BEFORE_ALL : behindEvent(landmark.position);
+  await transaction.$executeRaw`
+    INSERT INTO checkpoints AS c (name, commit_position, prepare_position, landmark_position, landmark_event_id)
+    VALUES (${name}, ${commit}, ${prepare}, ${landmark?.position ?? null}, ${landmark?.eventId ?? null}::uuid)
+    ON CONFLICT (name) DO UPDATE
+    SET commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position,
+        landmark_position = EXCLUDED.landmark_position, landmark_event_id = EXCLUDED.landmark_event_id,
+        epoch = GREATEST(c.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
+        owner = NULL, lease_until = NULL, updated_at = now()`;
 }

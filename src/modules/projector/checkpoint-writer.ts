@@ -3,6 +3,7 @@ import { describeError } from '../../platform/broker/error-log.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import { backoffMs } from '../../platform/process/backoff.ts';
 import type { CheckpointStore } from './checkpoint-store.ts';
+import type { Place } from './confirmed-prefix.ts';
 
 /*
  * Order: proven → remembered here → stored. What is stored is always something that was proven; that it is stored late,
@@ -14,12 +15,12 @@ const INTERVAL_MS = 100;
 const EVENTS_MAX = 500;
 
 export interface CheckpointWriter {
-  /** Remembers `position` as proven; it is stored soon. */
-  prove(position: bigint): void;
+  /** Remembers `place` as proven; it is stored soon. */
+  prove(place: Place): void;
   /** Stores what is proven now. False when it could not be; never throws. */
   flush(): Promise<boolean>;
-  /** Position that is known to be stored. */
-  readonly stored: bigint;
+  /** What is known to be stored. */
+  readonly stored: Place;
   /** Why the last attempt failed; null while the database answers. */
   readonly unavailable: string | null;
   /** No write begins after this. */
@@ -30,7 +31,7 @@ export interface CheckpointWriter {
 export function createCheckpointWriter(
   store: CheckpointStore,
   epoch: bigint,
-  from: bigint,
+  from: Place,
   log: Logger,
   onFenced: (error: FencedError) => void,
 ): CheckpointWriter {
@@ -44,10 +45,10 @@ export function createCheckpointWriter(
   let stopped = false;
 
   async function write(): Promise<boolean> {
-    const position = proven;
+    const place = proven;
     eventsSince = 0;
     try {
-      const outcome = await store.move(epoch, position);
+      const outcome = await store.move(epoch, place);
       if (outcome === 'fenced') {
         stop();
         onFenced(new FencedError(`another instance moves the checkpoint (our epoch was ${epoch})`));
@@ -56,13 +57,13 @@ export function createCheckpointWriter(
     } catch (error) {
       failures++;
       unavailable = describeError(error);
-      if (failures === 1) log.warn({ event: 'checkpoint.unstored', position: position.toString(), error: unavailable });
+      if (failures === 1) log.warn({ event: 'checkpoint.unstored', position: String(place.position.commit), error: unavailable });
       return false;
     }
-    if (failures > 0) log.info({ event: 'checkpoint.stored-again', position: position.toString(), failures });
+    if (failures > 0) log.info({ event: 'checkpoint.stored-again', position: String(place.position.commit), failures });
     failures = 0;
     unavailable = null;
-    stored = position;
+    stored = place;
     return true;
   }
 
@@ -98,8 +99,8 @@ export function createCheckpointWriter(
     get unavailable() {
       return unavailable;
     },
-    prove(position) {
-      proven = position;
+    prove(place) {
+      proven = place;
       eventsSince++;
       if (eventsSince >= EVENTS_MAX && failures === 0 && writing === null && !stopped) void begin();
       else schedule();

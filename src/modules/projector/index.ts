@@ -4,24 +4,27 @@ import { openConfirmPublisher } from '../../platform/broker/confirm-publisher.ts
 import type { BrokerConnection } from '../../platform/broker/connect.ts';
 import { keepBindings } from '../../platform/broker/keep-bindings.ts';
 import { declareTopology } from '../../platform/broker/topology.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
+import type { Landmark } from '../../platform/event-store/position.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
-import { createCheckpointStore, readCheckpoint, type StoredCheckpoint } from './checkpoint-store.ts';
+import { createCheckpointStore, livingOwner, placeCheckpoint, readCheckpoint, type StoredCheckpoint } from './checkpoint-store.ts';
 import { systemClock, type Clock } from './lease.ts';
-import { runProjector, type Projector } from './projector.ts';
+import { runProjector, type Projector, type ProjectorPorts } from './projector.ts';
 
 export { toMessage } from './to-message.ts';
 export type { Projector } from './projector.ts';
 export type { StoredCheckpoint } from './checkpoint-store.ts';
+export type { Place } from './confirmed-prefix.ts';
 
 /** Row of the checkpoint table. */
 export const PROJECTOR_NAME = 'payments';
 
 export interface ProjectorDeps {
   readonly store: Pick<EventStore, 'follow'>;
+  readonly verifyStore: ProjectorPorts['verifyStore'];
   /** A connection that nothing is consumed on: the broker may block it. */
   readonly connection: BrokerConnection;
   readonly database: Database;
@@ -42,6 +45,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
   const queues = Object.values(MODULE_QUEUES);
   return runProjector({
     follow: store.follow.bind(store),
+    verifyStore: deps.verifyStore,
     async openPublisher(signal) {
       await connection.whenConnected(signal);
       if (signal.aborted) throw new DependencyUnavailableError('broker', 'stopped while waiting for the broker');
@@ -63,4 +67,14 @@ export function createProjector(deps: ProjectorDeps): Projector {
 /** What is stored, as every instance may read it; null before a projector ever ran. Rejects when the database is away. */
 export function readProjectorCheckpoint(database: Database): Promise<StoredCheckpoint | null> {
   return readCheckpoint(database, PROJECTOR_NAME);
+}
+
+/** @returns the instance that publishes now, if it is another one than `instanceId`. */
+export function livingPublisher(database: Database, instanceId: string): Promise<string | null> {
+  return livingOwner(database, PROJECTOR_NAME, instanceId);
+}
+
+/** Part of binding the database to an event store: publishing begins behind `landmark`, or from the start. */
+export function publishFrom(transaction: Transaction, landmark: Landmark | null): Promise<void> {
+  return placeCheckpoint(transaction, PROJECTOR_NAME, landmark);
 }

@@ -1,9 +1,11 @@
-import { FencedError, DependencyUnavailableError, TopologyError } from '../../contracts/errors.ts';
+import { FencedError, DependencyUnavailableError, StoreMismatchError, TopologyError } from '../../contracts/errors.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
 import { PublishFailure, type ConfirmPublisher } from '../../platform/broker/publisher.ts';
+import { comparePositions } from '../../platform/event-store/position.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import type { WorkerHealth } from '../../platform/process/worker.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
+import type { Place } from './confirmed-prefix.ts';
 import type { Lease } from './lease.ts';
 
 /** A failure is believed to be over when something was proven since, or when a channel was open and idle this long. */
@@ -21,10 +23,10 @@ export interface ProjectorStatus {
   enter(phase: ProjectorPhase): void;
   opened(publisher: ConfirmPublisher): void;
   confirmed(): void;
-  proved(position: bigint): void;
+  proved(place: Place): void;
   /** A round ended with `error`. @returns the stable word under which it is counted. */
   failed(error: unknown): string;
-  readonly proven: bigint | null;
+  readonly proven: Place | null;
   health(): WorkerHealth;
 }
 
@@ -33,7 +35,7 @@ export function createProjectorStatus(metrics: Metrics, brokerState: () => strin
   let publisher: ConfirmPublisher | null = null;
   let openedAtMs = 0;
   let failure: string | null = null;
-  let proven: bigint | null = null;
+  let proven: Place | null = null;
 
   function isWellAgain(): boolean {
     return publisher !== null && publisher.failure === null && publisher.inFlight === 0 && now() - openedAtMs > WELL_AFTER_MS;
@@ -41,7 +43,7 @@ export function createProjectorStatus(metrics: Metrics, brokerState: () => strin
 
   function leadingHealth({ epoch, lease, writer }: Extract<ProjectorPhase, { name: 'leading' }>): WorkerHealth {
     if (failure !== null && isWellAgain()) failure = null;
-    const detail = { role: 'leading', epoch: String(epoch), proven: String(proven), stored: String(writer.stored), inFlight: publisher?.inFlight ?? 0 };
+    const detail = { role: 'leading', epoch: String(epoch), proven: String(proven?.position.commit), stored: String(writer.stored.position.commit), inFlight: publisher?.inFlight ?? 0 };
     if (failure !== null) return { status: 'degraded', reason: failure, detail };
     const unavailable = writer.unavailable ?? lease.unavailable;
     if (unavailable !== null) return { status: 'degraded', reason: `publishing goes on, but the checkpoint cannot be stored: ${unavailable}`, detail };
@@ -66,11 +68,12 @@ export function createProjectorStatus(metrics: Metrics, brokerState: () => strin
     confirmed() {
       metrics.published.inc();
     },
-    proved(position) {
-      proven = position;
-      failure = null;
+    proved(place) {
+      // A round that begins says from where: that is no news.
+      if (proven !== null && comparePositions(place.position, proven.position) > 0) failure = null;
+      proven = place;
       metrics.publishInFlight.set(publisher?.inFlight ?? 0);
-      metrics.checkpointPosition.set(Number(position));
+      metrics.checkpointPosition.set(Number(place.position.commit));
     },
     failed(error) {
       const reason = reasonOf(error);
@@ -102,6 +105,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof PublishFailure) return error.reason;
   if (error instanceof TopologyError) return 'topology';
   if (error instanceof FencedError) return 'fenced';
+  if (error instanceof StoreMismatchError) return 'event-store-mismatch';
   if (error instanceof DependencyUnavailableError) return `${error.dependency}-away`;
   return 'unexpected';
 }

@@ -2,10 +2,12 @@ import { FencedError } from '../../contracts/errors.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
+import { BEFORE_ALL, behindEvent, comparePositions } from '../../platform/event-store/position.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker } from '../../platform/process/worker.ts';
 import type { CheckpointStore, Grant } from './checkpoint-store.ts';
 import { createCheckpointWriter, type CheckpointWriter } from './checkpoint-writer.ts';
+import type { Place } from './confirmed-prefix.ts';
 import { acquireLease, type Clock, type Lease } from './lease.ts';
 import { createProjectorStatus } from './projector-status.ts';
 import { publishRound, type RoundPorts, type RoundProgress } from './publish-round.ts';
@@ -15,7 +17,8 @@ import { publishRound, type RoundPorts, type RoundProgress } from './publish-rou
  * drain → last checkpoint → lease given back.
  *
  * Two positions: *proven* is in memory and moves with the confirms; *stored* is the checkpoint and follows it. A round
- * that fails starts again from proven, a process that starts begins from stored. Both only ever repeat, never skip.
+ * that fails starts again from proven, a process that starts begins from stored, each from the landmark of it: the last
+ * event that was dealt with, which is looked for in the store first. Both only ever repeat, never skip.
  */
 
 /** How often an instance without the lease, or without a database, asks for it. */
@@ -24,9 +27,9 @@ const STANDBY_POLL_MS = 1000;
 const WELL_AFTER_MS = 60_000;
 
 export interface Projector extends Worker {
-  /** Checkpoint this instance last knew to be stored; null while it has not led. */
+  /** Commit position this instance last knew to be stored as the checkpoint; null while it has not led. */
   position(): bigint | null;
-  /** Position up to which this instance has proven everything published; null while it has not led. */
+  /** Commit position up to which this instance has proven everything published; null while it has not led. */
   provenPosition(): bigint | null;
 }
 
@@ -43,7 +46,7 @@ export interface ProjectorPorts extends RoundPorts {
 export function runProjector(ports: ProjectorPorts): Projector {
   const { checkpoints, clock, log } = ports;
   const status = createProjectorStatus(ports.metrics, () => ports.brokerState(), () => clock.monotonicMs());
-  let stored: (() => bigint) | null = null;
+  let stored: (() => Place) | null = null;
 
   async function standBy(signal: AbortSignal): Promise<(Lease & Grant) | null> {
     while (!signal.aborted) {
@@ -65,14 +68,14 @@ export function runProjector(ports: ProjectorPorts): Projector {
     const fenced = new AbortController();
     const onFenced = (error: unknown): void => fenced.abort(error);
     const untilOver = AbortSignal.any([signal, fenced.signal]);
-    const writer = createCheckpointWriter(checkpoints, lease.epoch, lease.position, log, onFenced);
+    const writer = createCheckpointWriter(checkpoints, lease.epoch, lease.place, log, onFenced);
     stored = () => writer.stored;
     status.enter({ name: 'leading', epoch: lease.epoch, lease, writer });
     const keeping = lease.keep(untilOver).catch(onFenced);
     await publishRounds(lease, writer, onFenced, untilOver);
     await keeping;
     if (fenced.signal.aborted) {
-      log.warn({ event: 'projector.fenced', reason: status.failed(fenced.signal.reason), epoch: lease.epoch.toString(), proven: String(status.proven) });
+      log.warn({ event: 'projector.fenced', reason: status.failed(fenced.signal.reason), epoch: lease.epoch.toString(), proven: String(status.proven?.position.commit) });
     } else if (await writer.flush()) {
       await checkpoints.release(lease.epoch).catch((error: unknown) => log.warn({ event: 'projector.lease-not-released', error: describeError(error) }));
     }
@@ -81,24 +84,25 @@ export function runProjector(ports: ProjectorPorts): Projector {
 
   /** One round after the other, each from what the one before has proven. */
   async function publishRounds(lease: Lease & Grant, writer: CheckpointWriter, onFenced: (error: unknown) => void, signal: AbortSignal): Promise<void> {
-    let proven = lease.position;
-    const proved = (position: bigint): void => {
-      proven = position;
-      status.proved(position);
-      writer.prove(position);
+    let proven = lease.place;
+    const proved = (place: Place): void => {
+      proven = place;
+      status.proved(place);
+      writer.prove(place);
     };
     const progress: RoundProgress = { opened: (publisher) => status.opened(publisher), confirmed: () => status.confirmed(), proved };
     proved(proven);
     const isOver = (): boolean => signal.aborted;
     for (let attempt = 1; !isOver(); attempt++) {
-      const [from, startedAtMs] = [proven, clock.monotonicMs()];
+      const [from, startedAtMs] = [atLandmark(proven), clock.monotonicMs()];
+      if (from !== proven) proved(from);
       try {
         await publishRound(ports, from, lease, progress, signal);
       } catch (error) {
         if (error instanceof FencedError) onFenced(error);
         if (isOver()) return;
-        if (proven > from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) attempt = 1;
-        log.warn({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: proven.toString(), attempt });
+        if (proven !== from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) attempt = 1;
+        log.warn({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: String(proven.position.commit), attempt });
         await pause(backoffMs(attempt), signal);
       }
     }
@@ -109,7 +113,7 @@ export function runProjector(ports: ProjectorPorts): Projector {
     async run(signal) {
       try {
         for (let lease = await standBy(signal); lease !== null; lease = await standBy(signal)) {
-          log.info({ event: 'projector.leading', epoch: lease.epoch.toString(), position: lease.position.toString() });
+          log.info({ event: 'projector.leading', epoch: lease.epoch.toString(), generation: lease.generation.toString(), position: String(lease.place.position.commit) });
           await lead(lease, signal);
         }
       } finally {
@@ -117,7 +121,14 @@ export function runProjector(ports: ProjectorPorts): Projector {
       }
     },
     health: () => status.health(),
-    position: () => stored?.() ?? null,
-    provenPosition: () => status.proven,
+    position: () => stored?.().position.commit ?? null,
+    provenPosition: () => status.proven?.position.commit ?? null,
   };
+}
+
+/** A place behind the last event that was dealt with is only known by its number, which another log may have too. */
+function atLandmark(place: Place): Place {
+  const { position, landmark } = place;
+  const known = landmark === null ? BEFORE_ALL : behindEvent(landmark.position);
+  return comparePositions(position, known) === 0 ? place : { position: known, landmark };
 }

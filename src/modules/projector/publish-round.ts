@@ -1,12 +1,15 @@
 import { PAYMENT_STREAM_PREFIX } from '../../contracts/payment-events.ts';
 import type { ConfirmPublisher, OutgoingMessage } from '../../platform/broker/publisher.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
+import type { Position } from '../../platform/event-store/position.ts';
 import { passWindow, type ReachWindow } from '../../platform/process/window.ts';
-import { createConfirmedPrefix, type PrefixEntry } from './confirmed-prefix.ts';
+import type { Grant } from './checkpoint-store.ts';
+import { createConfirmedPrefix, type Place, type PrefixEntry } from './confirmed-prefix.ts';
 import type { Lease } from './lease.ts';
 import { payNoOf, toMessage } from './to-message.ts';
 
 /*
+ * Order: broker → the store is the one that is bound, with our landmark in its place → follow the log from there.
  * Order, per event: room in the window → lease certain → entered into the prefix → written out → proven → prefix moves.
  *
  * One round publishes on one channel until something fails: a nack, a message that reached no queue, a lost channel, a
@@ -19,6 +22,11 @@ export const DRAIN_MS = 5000;
 
 export interface RoundPorts {
   readonly follow: EventStore['follow'];
+  /**
+   * Resolves when the event store is the one that the database is bound to, and holds the landmark of `from` in its place.
+   * Needs no database: it may be away. @throws StoreMismatchError
+   */
+  verifyStore(bound: Pick<Grant, 'storeId'>, from: Place): Promise<void>;
   /** Waits for the broker, declares and binds everything, and opens a confirm channel. Rejects when that is not possible. */
   openPublisher(signal: AbortSignal): Promise<ConfirmPublisher>;
   /** Keeps the bindings until `signal` is aborted; rejects when they can no longer be proven. */
@@ -31,12 +39,12 @@ export interface RoundProgress {
   opened(publisher: ConfirmPublisher): void;
   /** One message is confirmed and was not returned. */
   confirmed(): void;
-  /** Everything up to `position` is proven; never goes backwards. */
-  proved(position: bigint): void;
+  /** Everything up to `place` is proven. */
+  proved(place: Place): void;
 }
 
 /** @returns when `signal` is aborted and what was in flight is settled, or given up after DRAIN_MS. Otherwise it throws. */
-export async function publishRound(ports: RoundPorts, from: bigint, lease: Lease, progress: RoundProgress, signal: AbortSignal): Promise<void> {
+export async function publishRound(ports: RoundPorts, from: Place, lease: Lease & Grant, progress: RoundProgress, signal: AbortSignal): Promise<void> {
   const publisher = await ports.openPublisher(signal);
   progress.opened(publisher);
   const over = new AbortController();
@@ -45,23 +53,26 @@ export async function publishRound(ports: RoundPorts, from: bigint, lease: Lease
   const handlers = createHandlers(ports, publisher, from, lease, progress, failed.reject);
   // A channel may be lost while nothing is in flight that could fail.
   void publisher.broken.then(failed.reject);
-  const following = ports.follow(from, [PAYMENT_STREAM_PREFIX], handlers, untilOver);
+  let following: Promise<void> | null = null;
   try {
+    // Whoever reconnects may find another store at the same address.
+    await Promise.race([ports.verifyStore(lease, from), failed.promise]);
+    following = ports.follow(from.position, [PAYMENT_STREAM_PREFIX], handlers, untilOver);
     await Promise.race([following, failed.promise, ports.keepBindings(untilOver)]);
   } finally {
     over.abort();
     // Before waiting for the subscription: its handler may be waiting for room, which only a closed publisher denies.
     await publisher.close(signal.aborted ? DRAIN_MS : 0);
-    await following.catch(() => undefined);
+    await following?.catch(() => undefined);
   }
 }
 
-function createHandlers(ports: RoundPorts, publisher: ConfirmPublisher, from: bigint, lease: Lease, progress: RoundProgress, fail: (error: unknown) => void) {
+function createHandlers(ports: RoundPorts, publisher: ConfirmPublisher, from: Place, lease: Lease & Grant, progress: RoundProgress, fail: (error: unknown) => void) {
   const prefix = createConfirmedPrefix(from);
 
   function publish(event: StoredEvent, message: OutgoingMessage): void {
     const payNo = payNoOf(event);
-    const entry = prefix.enter(event.position);
+    const entry = prefix.enter(event);
     publisher.send(message).then(() => onProven(entry, payNo), fail);
     // What is sent in one turn of the event loop leaves together at its end, and only then is written out.
     if (ports.reach !== passWindow) setImmediate(ports.reach, 'projector.published', payNo);
@@ -79,18 +90,18 @@ function createHandlers(ports: RoundPorts, publisher: ConfirmPublisher, from: bi
     publish(event, message);
   }
 
-  function skipTo(position: bigint): void {
-    if (prefix.skipTo(position)) progress.proved(prefix.proven);
+  function tellIf(moved: boolean): void {
+    if (moved) progress.proved(prefix.proven);
   }
 
   return {
     onEvent(event: StoredEvent): void | Promise<void> {
-      const message = toMessage(event);
-      if (message === null) return skipTo(event.position);
+      const message = toMessage(event, lease.generation);
+      if (message === null) return tellIf(prefix.skip(event));
       // Nearly always there is nothing to wait for, and a promise per event would cost more than the check.
       if (publisher.inFlight >= ports.windowSize || lease.isOverdue()) return publishWhenPossible(event, message);
       publish(event, message);
     },
-    onCheckpoint: skipTo,
+    onCheckpoint: (position: Position) => tellIf(prefix.skipTo(position)),
   };
 }

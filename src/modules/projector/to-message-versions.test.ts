@@ -23,7 +23,7 @@ const event: StoredEvent = {
 };
 
 it('brings an event of an older version up to the current one before anything is made of it', () => {
-  expect(JSON.parse(toMessage(event)!.body.toString())).toMatchObject({ payment: { payNo: 'p1', userId: '52' } });
+  expect(JSON.parse(toMessage(event, 1n)!.body.toString())).toMatchObject({ payment: { payNo: 'p1', userId: '52' } });
   const now = { ...event, data: { payNo: 'p1', userId: '53' }, metadata: { schemaVersion: 2 } };
-  expect(JSON.parse(toMessage(now)!.body.toString())).toMatchObject({ payment: { payNo: 'p1', userId: '53' } });
+  expect(JSON.parse(toMessage(now, 1n)!.body.toString())).toMatchObject({ payment: { payNo: 'p1', userId: '53' } });
 });

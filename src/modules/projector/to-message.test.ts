@@ -26,7 +26,7 @@ const SUCCEEDED: StoredEvent = {
   metadata: { $correlationId: 'corr-1', $causationId: 'n-1', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
 };
 
-const bodyOf = (event: StoredEvent): unknown => JSON.parse(toMessage(event)!.body.toString());
+const bodyOf = (event: StoredEvent): unknown => JSON.parse(toMessage(event, 1n)!.body.toString());
 
 describe('toMessage', () => {
   it('gives a success the body of the original message row, with our facts beside it', () => {
@@ -40,6 +40,7 @@ describe('toMessage', () => {
       type: 'PaymentSucceeded',
       recordedAt: '2026-01-02T03:04:05.678Z',
       schemaVersion: 2,
+      generation: 1,
       payment: {
         payNo: '20260101000001',
         orderId: '77',
@@ -55,7 +56,7 @@ describe('toMessage', () => {
   });
 
   it('carries identity, type, time, correlation and trace in properties and headers', () => {
-    expect(toMessage(SUCCEEDED)).toMatchObject({
+    expect(toMessage(SUCCEEDED, 1n)).toMatchObject({
       exchange: 'paynotify_exchange_fanout',
       routingKey: '',
       messageId: SUCCEEDED.id,
@@ -102,7 +103,7 @@ describe('toMessage', () => {
   });
 
   it.each(['PaymentSucceeded', 'PaymentAttemptFailed', 'PaymentClosed', 'PaymentRefunded'])('sends no fact of a %s that a later release wrote, so that every module parks it', (type) => {
-    const message = toMessage({ ...SUCCEEDED, type, metadata: { schemaVersion: 99 } })!;
+    const message = toMessage({ ...SUCCEEDED, type, metadata: { schemaVersion: 99 } }, 1n)!;
     expect(JSON.parse(message.body.toString())).toMatchObject({ eventId: SUCCEEDED.id, type, payment: {} });
     expect(message.body.toString()).not.toContain('1999');
     expect(message.body.toString()).not.toContain('1234');
@@ -113,7 +114,7 @@ describe('toMessage', () => {
   });
 
   it.each(['PaymentRequested', 'PaymentNotificationRejected', 'SomethingElse', 'toString', '__proto__'])('publishes no %s', (type) => {
-    expect(toMessage({ ...SUCCEEDED, type })).toBeNull();
+    expect(toMessage({ ...SUCCEEDED, type }, 1n)).toBeNull();
   });
 
   it.each([null, undefined, 'text', 7, [], {}])('publishes a success whose data is %j, for the modules to park', (data) => {
@@ -126,7 +127,7 @@ describe('toMessage', () => {
     ['a correlation id longer than the protocol takes', { $correlationId: 'é'.repeat(128) }],
     ['an empty correlation id', { $correlationId: '' }],
   ])('leaves out %s', (_, metadata) => {
-    const message = toMessage({ ...SUCCEEDED, metadata })!;
+    const message = toMessage({ ...SUCCEEDED, metadata }, 1n)!;
     expect(message).not.toHaveProperty('correlationId');
     expect(message.headers).not.toHaveProperty('traceparent');
   });

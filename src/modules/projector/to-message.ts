@@ -43,8 +43,9 @@ const NO_FACTS: Fields = {};
  * so that the modules park it where an operator sees it, instead of it blocking every later event here. An event that a
  * later release wrote goes the same way: its facts may mean something else, so none are sent. Once this instance is up to
  * date, a replay in mode `reapply` sends them.
+ * @param generation which adoption of the event store the event's position belongs to.
  */
-export function toMessage(event: StoredEvent): OutgoingMessage | null {
+export function toMessage(event: StoredEvent, generation: bigint): OutgoingMessage | null {
   const { id, type } = event;
   if (!isPublished(type)) return null;
   const data = isNewerThanKnown(event) ? NO_FACTS : fieldsOf(upcastEvent(event));
@@ -60,6 +61,7 @@ export function toMessage(event: StoredEvent): OutgoingMessage | null {
     type,
     recordedAt,
     schemaVersion: MESSAGE_SCHEMA_VERSION,
+    generation: Number(generation),
     payment: paymentOf(data),
   };
   return {

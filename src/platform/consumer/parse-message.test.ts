@@ -76,7 +76,7 @@ describe('a message of ours', () => {
 describe('a message of the release before', () => {
   it('is read in the current shape, byte for byte as it was sent', () => {
     const { payment, ...rest } = JSON.parse(BODY_OF_VERSION_1);
-    const message = { ...rest, schemaVersion: MESSAGE_SCHEMA_VERSION, payment };
+    const message = { ...rest, generation: 1, schemaVersion: MESSAGE_SCHEMA_VERSION, payment };
     expect(parseMessage(Buffer.from(BODY_OF_VERSION_1), EVENT_ID)).toStrictEqual({ message });
   });
 

@@ -1,4 +1,5 @@
 import { OrderType } from '../../contracts/codes.ts';
+import { FIRST_GENERATION } from '../../contracts/store-events.ts';
 import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES, type PaymentMessage, type PublishedEventType } from '../../contracts/payment-messages.ts';
 
 /** Either a message the modules can rely on, or why it is none, in words for an operator. */
@@ -49,6 +50,7 @@ const MESSAGE_FIELDS: Fields = Object.entries({
   businessKey3: (value) => (value === null ? null : 'must be null'),
   eventId: (value) => (typeof value === 'string' && UUID.test(value) ? null : 'must be a UUID in lower case'),
   recordedAt: time,
+  generation: (value) => (value === undefined || isVersion(value) ? null : 'must be a whole number from 1 on'),
 });
 
 /** Without these the effect of an event of that type cannot be written. */
@@ -97,7 +99,7 @@ export function parseMessage(body: unknown, messageId: string | undefined): Pars
   if (paymentProblem !== null) return { unparseable: paymentProblem };
   const missing = REQUIRED_BY_TYPE[type].find((name) => payment[name] === undefined);
   if (missing !== undefined) return { unparseable: `payment.${missing} must be present on ${type}` };
-  return { message: value as unknown as PaymentMessage };
+  return { message: (value['generation'] === undefined ? { ...value, generation: Number(FIRST_GENERATION) } : value) as unknown as PaymentMessage };
 }
 
 function jsonOf(body: unknown): unknown {

@@ -5,7 +5,7 @@ import { openConnection } from './connection.ts';
 import { createConnectionSlot } from './connection-slot.ts';
 import type { EventStore } from './event-store.ts';
 import { follow } from './follow.ts';
-import { readAllPage, readHeadPosition, readStream } from './read.ts';
+import { readAllPage, readEventAt, readHeadPosition, readStream } from './read.ts';
 import type { Logger } from '../observe/logger.ts';
 
 /** A webhook must be answered within 4 s, and reads its stream before it appends. */
@@ -28,6 +28,7 @@ export function connectEventStore(connectionString: string, log: Logger): EventS
     append: (stream, events, expected, deadlineMs = APPEND_DEADLINE_MS) => append(slot, stream, events, expected, deadlineMs),
     readStream: (stream, deadlineMs = READ_DEADLINE_MS) => readStream(slot, stream, deadlineMs),
     readAll: (from, prefixes, countMax) => readAllPage(slot, from, prefixes, countMax, READ_ALL_DEADLINE_MS),
+    eventAt: (position) => readEventAt(slot, position, READ_DEADLINE_MS),
     headPosition: () => readHeadPosition(slot, READ_DEADLINE_MS),
     async follow(from, selection, handlers, signal) {
       const connection = openConnection(connectionString);

@@ -1,3 +1,5 @@
+import type { Position } from './position.ts';
+
 /**
  * The event store as the modules see it: a thin guard around `@eventstore/db-client` 6.2.1. Everything here has a
  * deadline and treats "ended", "closed" and "error" alike, because the client itself does not.
@@ -41,20 +43,22 @@ export interface EventStore {
   /** All events of a stream, oldest first; empty when it does not exist. @throws DependencyUnavailableError */
   readStream(stream: string, deadlineMs?: number): Promise<StoredEvent[]>;
   /**
-   * One page of $all after `fromPosition` (exclusive; -1n = from the start), only streams with one of the prefixes, oldest first.
-   * `scannedTo` is the position up to which the log was looked at: pass it as the next `fromPosition`; `atEnd` when
-   * nothing more was there. @throws DependencyUnavailableError
+   * One page of $all after `from`, only streams with one of the prefixes, oldest first. `scannedTo` is the place up to
+   * which the log was looked at: pass it as the next `from`; `atEnd` when nothing more was there.
+   * @throws DependencyUnavailableError; PositionUnknownError when `from` is no place of this log.
    */
-  readAll(fromPosition: bigint, streamPrefixes: readonly string[], countMax: number): Promise<AllPage>;
+  readAll(from: Position, streamPrefixes: readonly string[], countMax: number): Promise<AllPage>;
+  /** The event whose place in the log is exactly this commit position; null when none is there. @throws DependencyUnavailableError */
+  eventAt(position: bigint): Promise<StoredEvent | null>;
   /** Commit position of the newest event of $all, of whatever stream (also the store's own); -1n for an empty log. @throws DependencyUnavailableError */
   headPosition(): Promise<bigint>;
   /**
-   * Follows $all after `fromPosition` (exclusive). Calls are made one at a time and awaited (backpressure). Returns when
+   * Follows $all after `from`. Calls are made one at a time and awaited (backpressure). Returns when
    * `signal` is aborted and the running handler is done. A handler that returns nothing is not waited for.
    * @throws the error of a handler; DependencyUnavailableError when the subscription ends for any other reason, politely
    * or not, or the store goes silent (noticed within 7 s). The caller decides from where to begin again.
    */
-  follow(fromPosition: bigint, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void>;
+  follow(from: Position, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void>;
   /** Whether the store answers within the deadline; never throws. */
   ping(deadlineMs: number): Promise<boolean>;
   /** Cancels what is in flight and closes the connection, within 1 s. Later calls fail as unavailable. */
@@ -66,13 +70,13 @@ export type LogSelection = readonly string[] | { readonly eventTypes: readonly s
 
 export interface AllPage {
   readonly events: readonly StoredEvent[];
-  readonly scannedTo: bigint;
+  readonly scannedTo: Position;
   readonly atEnd: boolean;
 }
 
 export interface FollowHandlers {
   onEvent(event: StoredEvent): void | Promise<void>;
   /** The log was looked at up to here and held nothing for us: the checkpoint may move without an event. */
-  onCheckpoint(position: bigint): void | Promise<void>;
+  onCheckpoint(position: Position): void | Promise<void>;
   onCaughtUp?(): void;
 }

@@ -1,8 +1,9 @@
-import { eventTypeFilter, START, streamNameFilter, type AllStreamSubscription, type Position } from '@eventstore/db-client';
+import { eventTypeFilter, START, streamNameFilter, type AllStreamSubscription } from '@eventstore/db-client';
 import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { Connection } from './connection.ts';
 import type { FollowHandlers, LogSelection, StoredEvent } from './event-store.ts';
 import { createHandlerQueue } from './handler-queue.ts';
+import { behindEvent, liesBehind, type Position } from './position.ts';
 import { readHead } from './read.ts';
 import { toStoredEvent } from './stored-event.ts';
 
@@ -20,7 +21,7 @@ const LIVENESS_TIMEOUT_MS = 3_000;
  * other than `signal` is an error: the client reports a server that ended the call politely as a normal end, and never
  * resumes by itself. When it has ended, no handler runs any more and none is called again.
  */
-export async function follow(connection: Connection, fromPosition: bigint, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
+export async function follow(connection: Connection, from: Position, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const ended = Promise.withResolvers<undefined>();
   const queue = createHandlerQueue({
@@ -29,8 +30,8 @@ export async function follow(connection: Connection, fromPosition: bigint, selec
     waiting: () => subscription.readableLength,
     fail: ended.reject,
   });
-  const subscription = subscribe(connection, fromPosition, selection, (position) => queue.mark(() => handlers.onCheckpoint(position)));
-  const liveness = watchLiveness(connection, selection, fromPosition, queue, ended.reject);
+  const subscription = subscribe(connection, from, selection, (position) => queue.mark(() => handlers.onCheckpoint(position)));
+  const liveness = watchLiveness(connection, selection, from, queue, ended.reject);
   const onAbort = (): void => ended.resolve(undefined);
   signal.addEventListener('abort', onAbort);
   subscription.on('error', (error: unknown) => ended.reject(gone('failed', error)));
@@ -40,7 +41,7 @@ export async function follow(connection: Connection, fromPosition: bigint, selec
   subscription.on('data', ({ event }) => {
     if (event === undefined) return;
     const stored = toStoredEvent(event);
-    liveness.saw(stored.position);
+    liveness.saw(behindEvent(stored.position));
     queue.run(() => handlers.onEvent(stored));
   });
   try {
@@ -53,14 +54,14 @@ export async function follow(connection: Connection, fromPosition: bigint, selec
   }
 }
 
-function subscribe(connection: Connection, fromPosition: bigint, selection: LogSelection, onCheckpoint: (position: bigint) => void): AllStreamSubscription {
+function subscribe(connection: Connection, from: Position, selection: LogSelection, onCheckpoint: (position: Position) => void): AllStreamSubscription {
   const options = {
     checkpointInterval: CHECKPOINT_INTERVAL,
     // Must not throw nor wait: the client would stall, or the process end with an unhandled rejection.
-    checkpointReached: async (_subscription: unknown, position: Position) => onCheckpoint(position.commit),
+    checkpointReached: async (_subscription: unknown, { commit, prepare }: Position) => onCheckpoint({ commit, prepare }),
   };
   return connection.client.subscribeToAll({
-    fromPosition: fromPosition < 0n ? START : { commit: fromPosition, prepare: fromPosition },
+    fromPosition: from.commit < 0n ? START : from,
     filter: 'eventTypes' in selection ? eventTypeFilter({ ...options, prefixes: [...selection.eventTypes] }) : streamNameFilter({ ...options, prefixes: [...selection] }),
   });
 }
@@ -69,8 +70,8 @@ function subscribe(connection: Connection, fromPosition: bigint, selection: LogS
  * Notices a peer that is frozen, and a subscription that was silently forgotten while the connection is well: then the
  * newest event of the log is one of ours and was still not delivered at the next look.
  */
-function watchLiveness(connection: Connection, selection: LogSelection, fromPosition: bigint, queue: { readonly busy: boolean }, fail: (error: Error) => void) {
-  let lastSeen = fromPosition;
+function watchLiveness(connection: Connection, selection: LogSelection, from: Position, queue: { readonly busy: boolean }, fail: (error: Error) => void) {
+  let lastSeen = from;
   let seenAtLastLook = lastSeen;
   let missing: bigint | null = null;
   const look = async (): Promise<void> => {
@@ -79,7 +80,7 @@ function watchLiveness(connection: Connection, selection: LogSelection, fromPosi
     if (!isQuiet) return;
     try {
       const head = await readHead(connection, LIVENESS_TIMEOUT_MS);
-      const isMissing = head !== null && isOurs(head, selection) && head.position > lastSeen && !queue.busy;
+      const isMissing = head !== null && isOurs(head, selection) && liesBehind(head.position, lastSeen) && !queue.busy;
       if (isMissing && missing === head.position) fail(gone('stopped delivering'));
       missing = isMissing ? head.position : null;
     } catch (error) {
@@ -88,7 +89,7 @@ function watchLiveness(connection: Connection, selection: LogSelection, fromPosi
   };
   const timer = setInterval(() => void look(), LIVENESS_INTERVAL_MS);
   return {
-    saw: (position: bigint) => void (lastSeen = position),
+    saw: (position: Position) => void (lastSeen = position),
     stop: () => clearInterval(timer),
   };
 }

@@ -1,10 +1,11 @@
-import { BACKWARDS, END, START, type ReadPosition, type ResolvedEvent, type StreamingRead } from '@eventstore/db-client';
-import { DependencyUnavailableError } from '../../contracts/errors.ts';
+import { BACKWARDS, END, START, type ResolvedEvent, type StreamingRead } from '@eventstore/db-client';
+import { DependencyUnavailableError, PositionUnknownError } from '../../contracts/errors.ts';
 import { kindOf } from './client-errors.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionSlot } from './connection-slot.ts';
 import { DeadlinePassedError } from './deadline.ts';
 import type { AllPage, StoredEvent } from './event-store.ts';
+import { behindEvent, liesBehind, type Position } from './position.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { GaveUpError, tryUntilDeadline } from './try-until-deadline.ts';
 
@@ -20,20 +21,43 @@ export async function readStream(slot: ConnectionSlot, stream: string, deadlineM
 }
 
 /** The client cannot filter a read of $all, so a page is `countMax` events of any stream, filtered here. */
-export async function readAllPage(slot: ConnectionSlot, fromPosition: bigint, prefixes: readonly string[], countMax: number, deadlineMs: number): Promise<AllPage> {
-  // Reads begin with the event at the position itself, which the caller has seen: one more is asked for and dropped.
-  const isFromStart = fromPosition < 0n;
-  const start: ReadPosition = isFromStart ? START : { commit: fromPosition, prepare: fromPosition };
-  const options = { fromPosition: start, maxCount: isFromStart ? countMax : countMax + 1 };
-  const found = await repeat(slot, 'read of $all', deadlineMs, (connection, timeoutMs) =>
-    collect(connection, connection.client.readAll(options), timeoutMs),
-  );
-  const unseen = found.filter((event) => event.position > fromPosition);
+export async function readAllPage(slot: ConnectionSlot, from: Position, prefixes: readonly string[], countMax: number, deadlineMs: number): Promise<AllPage> {
+  const isFromStart = from.commit < 0n;
+  // Reads begin with the event at the place itself, which the caller may have seen: one more is asked for and dropped.
+  const maxCount = isFromStart ? countMax : countMax + 1;
+  const found = await readFrom(slot, isFromStart ? START : from, maxCount, deadlineMs);
+  if (found === null) throw new PositionUnknownError(`the log has no place ${from.commit}/${from.prepare}`);
+  const unseen = found.filter((event) => liesBehind(event.position, from));
+  const last = unseen.at(-1);
   return {
     events: unseen.filter((event) => prefixes.some((prefix) => event.stream.startsWith(prefix))),
-    scannedTo: unseen.at(-1)?.position ?? fromPosition,
-    atEnd: found.length < options.maxCount,
+    scannedTo: last === undefined ? from : behindEvent(last.position),
+    atEnd: found.length < maxCount,
   };
+}
+
+export async function readEventAt(slot: ConnectionSlot, position: bigint, deadlineMs: number): Promise<StoredEvent | null> {
+  const found = await readFrom(slot, behindEvent(position), 1, deadlineMs);
+  return found?.find((event) => event.position === position) ?? null;
+}
+
+/** @returns null when this is no place of this log: not a failure of the store, which would be tried again. */
+function readFrom(slot: ConnectionSlot, from: typeof START | Position, maxCount: number, deadlineMs: number): Promise<StoredEvent[] | null> {
+  return repeat(slot, 'read of $all', deadlineMs, async (connection, timeoutMs) => {
+    try {
+      return await collect(connection, connection.client.readAll({ fromPosition: from, maxCount }), timeoutMs);
+    } catch (error) {
+      if (isNoPlace(error)) return null;
+      throw error;
+    }
+  });
+}
+
+/** EventStoreDB 23.10 to KurrentDB 25.0 say so, with status UNKNOWN (2), of a place at which no record begins. */
+const NO_PLACE = 'Unexpected ReadAllResult';
+
+function isNoPlace(error: unknown): boolean {
+  return error instanceof Error && error.message.includes(NO_PLACE);
 }
 
 /** The newest event of the log, of any stream; null for an empty log. */

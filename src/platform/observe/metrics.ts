@@ -21,6 +21,7 @@ export function createMetrics() {
     publishFailures: counter('publish_failures_total', 'Publishing epochs that broke, by reason', ['reason']),
     publishInFlight: gauge('publish_in_flight', 'Messages written out and not yet confirmed'),
     checkpointPosition: gauge('checkpoint_position', 'Commit position up to which publishing is proven'),
+    storeMismatch: gauge('event_store_mismatch', '1 while the event store is not the one that the database remembers'),
     projectorActive: gauge('projector_active', '1 while this instance holds the projector lease'),
     consumed: counter('consumed_total', 'Messages with an outcome, by module', ['module', 'outcome']),
     consumerRetries: counter('consumer_retries_total', 'Failed attempts by module and kind', ['module', 'kind']),

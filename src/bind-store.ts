@@ -1,0 +1,27 @@
+import { endReplaysBefore, proveFrom } from './modules/admin/index.ts';
+import { knowsPayments } from './modules/orders/index.ts';
+import { registerFrom } from './modules/payments/index.ts';
+import { publishFrom, readProjectorCheckpoint } from './modules/projector/index.ts';
+import { createStoreBinding, type StoreBinding } from './modules/store-binding/index.ts';
+import type { Database } from './platform/database/database.ts';
+import type { EventStore } from './platform/event-store/event-store.ts';
+import type { Logger } from './platform/observe/logger.ts';
+import type { Metrics } from './platform/observe/metrics.ts';
+
+/** All that remembers a place of the log begins again together when the database is bound to an event store. */
+export function bindStore(db: Database, store: EventStore, log: Logger, metrics: Metrics): StoreBinding {
+  return createStoreBinding({
+    ...{ db, store, log, metrics, now: () => new Date() },
+    knowsPayments: (payNos) => knowsPayments(db, payNos),
+    async readCheckpoint() {
+      const stored = await readProjectorCheckpoint(db);
+      return stored === null ? null : { checkpoint: stored.place.position, landmark: stored.place.landmark };
+    },
+    beginAgain: [
+      (transaction, { landmark }) => publishFrom(transaction, landmark),
+      (transaction, { generation, landmark }) => proveFrom(transaction, generation, landmark),
+      (transaction, { generation, landmark }) => registerFrom(transaction, generation, landmark),
+      (transaction, { generation }) => endReplaysBefore(transaction, generation),
+    ],
+  });
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { registerFrom } from '../../src/modules/payments/index.ts';
+import { readNotificationCheckpoint, storeNotificationCheckpoint } from '../../src/modules/payments/notification-rows.ts';
+import { endReplaysBefore, proveFrom } from '../../src/modules/admin/index.ts';
+import { readProven, storeProven } from '../../src/modules/admin/proven-positions.ts';
+import { publishFrom } from '../../src/modules/projector/index.ts';
+import { STORE_STREAM } from '../../src/contracts/store-events.ts';
+import { lastSharedEvent } from '../../src/modules/store-binding/last-shared-event.ts';
+import type { StoredEvent } from '../../src/platform/event-store/event-store.ts';
+import { behindEvent } from '../../src/platform/event-store/position.ts';
+import { createRandom, seedOfRun } from '../harness/random.ts';
+import { createRig, openStore, type Rig } from './rig.ts';
+
+type Places = readonly Pick<StoredEvent, 'id' | 'position'>[];
+
+/** A store in which just these events lie, whatever the numbers between them. */
+const storeOf = (events: Places) => ({ eventAt: async (position: bigint) => (events.find((event) => event.position === position) ?? null) as StoredEvent | null });
+
+test('the last shared event is found by halves, as looking at every event would find it', async () => {
+  const rig = await createRig();
+  const seed = seedOfRun();
+  const random = createRandom(seed);
+  for (let round = 0n; round < 40n; round++) {
+    const ledger = Array.from({ length: random.below(60) }, (_, i) => ({ id: randomUUID(), position: BigInt(i * 100 + random.below(90)) }));
+    const kept = ledger.slice(0, random.below(ledger.length + 1));
+    // What the store has written since, some of it at the very places of events that it has lost.
+    const grown = ledger.slice(kept.length).filter(() => random.below(2) === 0).map(({ position }) => ({ id: randomUUID(), position }));
+    await rig.applied(ledger, round + 1n);
+    const last = kept.at(-1);
+    const found = await lastSharedEvent(rig.db, storeOf([...kept, ...grown]), round + 1n, 10_000n);
+    expect(found, `seed ${seed}, round ${round}`).toEqual(last === undefined ? null : { position: last.position, eventId: last.id });
+  }
+});
+
+/** Bound to a store that is gone since; `shared` of its events are in the store that is there now. */
+async function rigWithAnotherStore(): Promise<{ rig: Rig; events: StoredEvent[] }> {
+  const rig = await createRig();
+  const events = await rig.pay('p1', 'p2', 'p3');
+  await rig.db.eventStoreBinding.create({ data: { storeId: randomUUID(), generation: 4n, boundBy: 'paynotify' } });
+  await rig.applied(events.slice(0, 2), 4n);
+  await rig.applied([{ id: randomUUID(), position: 90_000n }], 4n);
+  await rig.db.$transaction((transaction) => publishFrom(transaction, { position: 90_000n, eventId: randomUUID() }));
+  return { rig, events };
+}
+
+const beginAgain = {
+  beginAgain: [
+    (transaction, { landmark }) => publishFrom(transaction, landmark),
+    (transaction, { generation, landmark }) => proveFrom(transaction, generation, landmark),
+    (transaction, { generation, landmark }) => registerFrom(transaction, generation, landmark),
+    (transaction, { generation }) => endReplaysBefore(transaction, generation),
+  ],
+} satisfies Parameters<Rig['binding']>[0];
+
+test('an adoption puts every place back to the last shared event, under a generation that nothing had before', async () => {
+  const { rig, events } = await rigWithAnotherStore();
+  const { db } = rig;
+  for (const module of ['learning', 'orders'] as const) await db.provenPosition.create({ data: { module, generation: 4n, commitPosition: module === 'orders' ? 90_000n : 5n } });
+  await db.checkpoint.create({ data: { name: 'notifications', generation: 4n, commitPosition: 80_000n, preparePosition: 80_000n } });
+  const replay = { module: 'orders', mode: 'missing', fromPosition: -1n, toPosition: 90_000n, nextPosition: 10n, ratePerSecond: 1, state: 'running', requestedBy: 'x' };
+  await db.replay.create({ data: { ...replay, id: 'before', generation: 4n } });
+  const binding = rig.binding(beginAgain);
+  const plan = await binding.plan();
+  const from = { position: events[1]!.position, eventId: events[1]!.id };
+  expect(plan).toMatchObject({ mismatch: { kind: 'another-store' }, generation: 5n, from, appliedBehind: 1 });
+
+  await binding.adopt(plan!, 'alice');
+  expect(await binding.look()).toEqual({ storeId: expect.any(String), generation: 5n, checkpoint: behindEvent(from.position), landmark: from });
+  expect(await db.eventStoreBinding.findMany()).toMatchObject([{ generation: 5n, boundBy: 'alice' }]);
+  expect(Object.fromEntries(await readProven(db, 5n))).toEqual({ orders: behindEvent(from.position), learning: { commit: 5n, prepare: 0n } });
+  expect(await readNotificationCheckpoint(db, 5n)).toEqual(behindEvent(from.position));
+  expect(await db.replay.findFirst()).toMatchObject({ state: 'failed', error: expect.stringContaining('adopted anew') });
+  expect((await rig.store.readStream(STORE_STREAM)).map(({ type, data }) => [type, (data as { generation?: string }).generation])).toEqual([['StoreIdentified', undefined], ['StoreAdopted', '5']]);
+  expect(await binding.plan()).toBeNull();
+
+  // Whoever still works for the generation before writes nothing any more.
+  await storeProven(db, 'orders', 4n, behindEvent(90_000n));
+  await storeNotificationCheckpoint(db, 4n, behindEvent(90_000n));
+  expect((await readProven(db, 5n)).get('orders')).toEqual(behindEvent(from.position));
+  expect(await readNotificationCheckpoint(db, 5n)).toEqual(behindEvent(from.position));
+});
+
+test('a store that was adopted before, and a database restored to the time before that, still get a new generation', async () => {
+  const { rig } = await rigWithAnotherStore();
+  const before = await rig.db.eventStoreBinding.findFirstOrThrow();
+  const binding = rig.binding(beginAgain);
+  await binding.adopt((await binding.plan())!, 'alice');
+  await rig.db.eventStoreBinding.update({ where: { id: 1 }, data: before });
+  expect(await binding.plan()).toMatchObject({ generation: 6n });
+});
+
+test('of two operators who adopt at once, one does and the other is told', async () => {
+  const { rig } = await rigWithAnotherStore();
+  const binding = rig.binding(beginAgain);
+  const plan = (await binding.plan())!;
+  const outcomes = await Promise.allSettled([binding.adopt(plan, 'alice'), binding.adopt(plan, 'bob')]);
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(await rig.db.eventStoreBinding.findFirst()).toMatchObject({ generation: 5n });
+});
+
+test('an adoption that was cut off between store and database is simply asked for again', async () => {
+  const { rig } = await rigWithAnotherStore();
+  const cut = rig.binding({ beginAgain: [async () => Promise.reject(new Error('the database went away'))] });
+  await expect(cut.adopt((await cut.plan())!, 'alice')).rejects.toThrow('went away');
+  expect(await rig.db.eventStoreBinding.findFirst()).toMatchObject({ generation: 4n });
+  const binding = rig.binding(beginAgain);
+  await binding.adopt((await binding.plan())!, 'alice');
+  expect(await binding.look()).toMatchObject({ generation: 6n });
+});
+
+test('a landmark is looked for in its place and nowhere else', async () => {
+  const rig = await createRig();
+  const { storeId } = await rig.binding().look();
+  const [event] = await rig.pay('p1');
+  const verify = (landmark: { position: bigint; eventId: string }) => rig.binding().verifyStore({ storeId }, { landmark });
+  await verify({ position: event!.position, eventId: event!.id });
+  for (const wrong of [{ position: event!.position + 1n }, { position: event!.position - 1n }, { position: event!.position + 100_000n }, { eventId: randomUUID() }]) {
+    await expect(verify({ position: event!.position, eventId: event!.id, ...wrong })).rejects.toMatchObject({ kind: 'older-state' });
+  }
+  await expect(rig.binding().verifyStore({ storeId: randomUUID() }, { landmark: null })).rejects.toMatchObject({ kind: 'another-store' });
+  const away = await openStore();
+  await away.dispose();
+  await expect(rig.binding({ store: away }).look()).rejects.toMatchObject({ code: 'dependency-unavailable' });
+});
