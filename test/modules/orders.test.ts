@@ -178,6 +178,19 @@ describe('the effect of a payment', () => {
     expect((await orderOf(shop, order)).payRecords[0]!.channel).toBe(channel);
   });
 
+  it('is the first in the log, which begins anew when the event store is adopted: an earlier generation comes before a smaller position', async () => {
+    for (const order of permutations([0, 1, 2])) {
+      const placed = await placeCourseOrder(shop);
+      const payNos = [await openIn(placed), await openIn(placed), await openIn(placed)];
+      const places = [{ generation: 1, id: '900' }, { generation: 2, id: '100' }, { generation: 2, id: '800' }];
+      const messages = payNos.map((payNo, index) => ({ ...success(placed, payNo), ...places[index] }));
+      for (const index of order) await apply(shop, handler, messages[index]!);
+      const found = await orderOf(shop, placed);
+      expect([order, found.paidPayNo]).toEqual([order, payNos[0]]);
+      expect(found.payRecords.map(({ payNo, overpaid }) => [payNo, overpaid])).toEqual(payNos.map((payNo, index) => [payNo, index > 0]));
+    }
+  });
+
   it('of a second payNo leaves the order and shows the money as overpaid', async () => {
     const order = await placeCourseOrder(shop);
     const [first, second] = [await openIn(order), await openIn(order)];
