@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config.ts';
 import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
-import { bindStore } from './bind-store.ts';
 import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
 import { ordersHandler, ordersRoutes, workItemRoutes } from './modules/orders/index.ts';
 import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
 import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
-import { refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
+import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
@@ -34,10 +33,12 @@ import { createSupervisor, type Supervisor } from './platform/process/supervisor
 import { withinMs } from './platform/process/time-limit.ts';
 import { passWindow, type ReachWindow } from './platform/process/window.ts';
 import type { WorkerHealth } from './platform/process/worker.ts';
+import { storeBindingDeps } from './store-binding-deps.ts';
 
 /*
- * The only file that wires modules, together with bind-store.ts. Order of starting: event store → HTTP (webhooks are accepted from here on) →
- * database schema, its binding to the event store, and broker, whenever they are there → projector, consumers, operators' workers. Stopping goes backwards.
+ * The only file that wires modules, together with store-binding-deps.ts. Order of starting: event store → HTTP (webhooks
+ * are accepted from here on) → database schema, its binding to the event store, and broker, whenever they are there →
+ * projector, consumers, operators' workers. Stopping goes backwards.
  */
 
 export interface AppInput {
@@ -95,7 +96,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const known = { recent: createRecentPayments(), arrivals: createArrivals() };
   const instanceId = input.instanceId ?? randomUUID();
   await refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now });
-  const binding = bindStore(db, store, log, metrics);
+  const binding = createStoreBinding(storeBindingDeps(db, store, log, metrics));
   const parts: Parts = { input, metrics, store, db, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
 
   const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
@@ -209,15 +210,15 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
   async function run(): Promise<void> {
     await migrateUntilDone(parts, (reason) => (waitingFor = reason), signal);
     if (isOver()) return;
-    // What waits in the queues may belong to another database: no module acts on anything before this one has its store.
-    waitingFor = 'the binding of the database to the event store';
     supervisor.start(parts.binding.worker);
-    await parts.binding.whenBound(signal);
-    if (isOver()) return;
     waitingFor = 'the broker';
     const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
     if (rabbitMqUrl === null) return;
     parts.brokers.open(rabbitMqUrl, parts.input.log);
+    // What waits in the queues may belong to another database: no module acts on anything before this one has its store.
+    waitingFor = 'the binding of the database to the event store';
+    await parts.binding.whenBound(signal);
+    if (isOver()) return;
     startWorkers(parts, supervisor);
     waitingFor = null;
   }

@@ -85,7 +85,7 @@ describe('a server that cannot be had at the start', () => {
     const { start: run } = await installed({ eventStoreUrl: eventStoreAt(NOWHERE), databaseUrl: database.url, rabbitMqUrl: withPassword(vhost.url) });
     const app = await run({ environment: ENVIRONMENT });
     await untilLogged(app, /"event":"broker.error".*ACCESS_REFUSED/);
-    await untilLogged(app, /"event":"notification-register.waiting".*event/);
+    await untilLogged(app, /"event":"event-store-binding.waiting".*ECONNREFUSED/);
     await expectNoPassword(app);
   });
 

@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { registerFrom } from '../../src/modules/payments/index.ts';
 import { readNotificationCheckpoint, storeNotificationCheckpoint } from '../../src/modules/payments/notification-rows.ts';
-import { endReplaysBefore, proveFrom } from '../../src/modules/admin/index.ts';
 import { readProven, storeProven } from '../../src/modules/admin/proven-positions.ts';
 import { publishFrom } from '../../src/modules/projector/index.ts';
 import { STORE_STREAM } from '../../src/contracts/store-events.ts';
@@ -44,15 +42,6 @@ async function rigWithAnotherStore(): Promise<{ rig: Rig; events: StoredEvent[] 
   return { rig, events };
 }
 
-const beginAgain = {
-  beginAgain: [
-    (transaction, { landmark }) => publishFrom(transaction, landmark),
-    (transaction, { generation, landmark }) => proveFrom(transaction, generation, landmark),
-    (transaction, { generation, landmark }) => registerFrom(transaction, generation, landmark),
-    (transaction, { generation }) => endReplaysBefore(transaction, generation),
-  ],
-} satisfies Parameters<Rig['binding']>[0];
-
 test('an adoption puts every place back to the last shared event, under a generation that nothing had before', async () => {
   const { rig, events } = await rigWithAnotherStore();
   const { db } = rig;
@@ -60,7 +49,7 @@ test('an adoption puts every place back to the last shared event, under a genera
   await db.checkpoint.create({ data: { name: 'notifications', generation: 4n, commitPosition: 80_000n, preparePosition: 80_000n } });
   const replay = { module: 'orders', mode: 'missing', fromPosition: -1n, toPosition: 90_000n, nextPosition: 10n, ratePerSecond: 1, state: 'running', requestedBy: 'x' };
   await db.replay.create({ data: { ...replay, id: 'before', generation: 4n } });
-  const binding = rig.binding(beginAgain);
+  const binding = rig.binding();
   const plan = await binding.plan();
   const from = { position: events[1]!.position, eventId: events[1]!.id };
   expect(plan).toMatchObject({ mismatch: { kind: 'another-store' }, generation: 5n, from, appliedBehind: 1 });
@@ -84,7 +73,7 @@ test('an adoption puts every place back to the last shared event, under a genera
 test('a store that was adopted before, and a database restored to the time before that, still get a new generation', async () => {
   const { rig } = await rigWithAnotherStore();
   const before = await rig.db.eventStoreBinding.findFirstOrThrow();
-  const binding = rig.binding(beginAgain);
+  const binding = rig.binding();
   await binding.adopt((await binding.plan())!, 'alice');
   await rig.db.eventStoreBinding.update({ where: { id: 1 }, data: before });
   expect(await binding.plan()).toMatchObject({ generation: 6n });
@@ -92,7 +81,7 @@ test('a store that was adopted before, and a database restored to the time befor
 
 test('of two operators who adopt at once, one does and the other is told', async () => {
   const { rig } = await rigWithAnotherStore();
-  const binding = rig.binding(beginAgain);
+  const binding = rig.binding();
   const plan = (await binding.plan())!;
   const outcomes = await Promise.allSettled([binding.adopt(plan, 'alice'), binding.adopt(plan, 'bob')]);
   expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
@@ -104,7 +93,7 @@ test('an adoption that was cut off between store and database is simply asked fo
   const cut = rig.binding({ beginAgain: [async () => Promise.reject(new Error('the database went away'))] });
   await expect(cut.adopt((await cut.plan())!, 'alice')).rejects.toThrow('went away');
   expect(await rig.db.eventStoreBinding.findFirst()).toMatchObject({ generation: 4n });
-  const binding = rig.binding(beginAgain);
+  const binding = rig.binding();
   await binding.adopt((await binding.plan())!, 'alice');
   expect(await binding.look()).toMatchObject({ generation: 6n });
 });

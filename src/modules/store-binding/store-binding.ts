@@ -1,5 +1,6 @@
 import { StoreMismatchError } from '../../contracts/errors.ts';
 import { FIRST_GENERATION } from '../../contracts/store-events.ts';
+import { describeError } from '../../platform/broker/error-log.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import { BEFORE_ALL, type Landmark, type Position } from '../../platform/event-store/position.ts';
@@ -111,9 +112,11 @@ export function createStoreBinding(deps: StoreBindingDeps): StoreBinding {
     worker: {
       name: 'event-store-binding',
       async run(signal) {
+        let trouble: string | null = null;
         while (!signal.aborted) {
-          // What is away is told by whoever needs it, and by the health of the dependencies.
-          await shared().catch(() => undefined);
+          const cause = await shared().then(() => null, causeOf);
+          if (cause !== null && cause !== trouble) log.warn({ event: 'event-store-binding.waiting', reason: cause });
+          trouble = cause;
           await pause(INTERVAL_MS, signal);
         }
       },
@@ -138,6 +141,11 @@ export function createStoreBinding(deps: StoreBindingDeps): StoreBinding {
       await shared().catch(() => undefined);
     },
   };
+}
+
+/** Null for a mismatch, which is told where it is found. */
+function causeOf(error: unknown): string | null {
+  return error instanceof StoreMismatchError ? null : describeError(error);
 }
 
 function ofMismatch(error: unknown): StoreMismatchError {

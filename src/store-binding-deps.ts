@@ -2,15 +2,15 @@ import { endReplaysBefore, proveFrom } from './modules/admin/index.ts';
 import { knowsPayments } from './modules/orders/index.ts';
 import { registerFrom } from './modules/payments/index.ts';
 import { publishFrom, readProjectorCheckpoint } from './modules/projector/index.ts';
-import { createStoreBinding, type StoreBinding } from './modules/store-binding/index.ts';
+import type { StoreBindingDeps } from './modules/store-binding/index.ts';
 import type { Database } from './platform/database/database.ts';
 import type { EventStore } from './platform/event-store/event-store.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import type { Metrics } from './platform/observe/metrics.ts';
 
-/** All that remembers a place of the log begins again together when the database is bound to an event store. */
-export function bindStore(db: Database, store: EventStore, log: Logger, metrics: Metrics): StoreBinding {
-  return createStoreBinding({
+/** What binds a database to an event store. All that remembers a place of the log begins again together. */
+export function storeBindingDeps(db: Database, store: EventStore, log: Logger, metrics: Metrics): StoreBindingDeps {
+  return {
     ...{ db, store, log, metrics, now: () => new Date() },
     knowsPayments: (payNos) => knowsPayments(db, payNos),
     async readCheckpoint() {
@@ -23,5 +23,5 @@ export function bindStore(db: Database, store: EventStore, log: Logger, metrics:
       (transaction, { generation, landmark }) => registerFrom(transaction, generation, landmark),
       (transaction, { generation }) => endReplaysBefore(transaction, generation),
     ],
-  });
+  };
 }
