@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { appendContract } from './event-store/append-contract.ts';
 import { connectionContract } from './event-store/connection-contract.ts';
+import { positionContract } from './event-store/position-contract.ts';
 import { readContract } from './event-store/read-contract.ts';
 import { serversUnderTest, useServer } from './event-store/server-under-test.ts';
 import { streamLifecycleContract } from './event-store/stream-lifecycle-contract.ts';
@@ -17,6 +18,7 @@ describe.each(serversUnderTest())('$name', (server) => {
   connectionContract(fixture);
   appendContract(fixture);
   readContract(fixture);
+  positionContract(fixture);
   streamLifecycleContract(fixture);
   subscriptionContract(fixture);
   subscriptionStreamContract(fixture);

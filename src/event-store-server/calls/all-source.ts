@@ -1,16 +1,17 @@
 import type { EventStore } from '../store/event-store.ts';
 import type { LogEntry } from '../store/event-log.ts';
 import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
-import type { ReadRequest } from '../wire/read-request.ts';
+import type { AllStart, ReadRequest } from '../wire/read-request.ts';
 import { checkpointFrame, eventFrames } from '../wire/read-responses.ts';
+import { subscriptionStart } from './all-start.ts';
 import type { EventFilter } from './event-filter.ts';
 import { createEventFilter } from './event-filter.ts';
 import { PAGE, isFull, toReadEvents } from './read-events.ts';
 import type { SubscriptionSource } from './subscription-source.ts';
 
 /** $all, starting after a position. With a filter, checkpoints tell how far was looked. */
-export function allSource(store: EventStore, request: ReadRequest): SubscriptionSource {
-  let after = startAfter(store, request);
+export function allSource(store: EventStore, request: ReadRequest, from: AllStart): SubscriptionSource {
+  let after = subscriptionStart(store, from);
   const toFrames = request.filter === null ? plainFrames(store, request) : filteredFrames(store, request);
   return {
     next() {
@@ -22,11 +23,6 @@ export function allSource(store: EventStore, request: ReadRequest): Subscription
     },
     watch: (wake) => store.feed.watchAll(wake),
   };
-}
-
-function startAfter(store: EventStore, request: ReadRequest): number {
-  if (request.from === 'start') return 0;
-  return request.from === 'end' ? store.headPosition() : request.from;
 }
 
 type ToFrames = (entries: LogEntry[]) => Buffer | null;

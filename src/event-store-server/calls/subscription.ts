@@ -14,12 +14,13 @@ import type { SubscriptionSource } from './subscription-source.ts';
  * A live consumer that holds us up until a full page waits has fallen behind; it is told, and again when it caught up.
  */
 export async function runSubscription(store: EventStore, call: GrpcCall, request: ReadRequest): Promise<void> {
-  const source = request.streamName === null ? allSource(store, request) : streamSource(store, request, request.streamName);
+  const { target } = request;
+  const source = target.kind === 'all' ? allSource(store, request, target.from) : streamSource(store, request, target);
   const news = watchNews(source, call);
   call.send(confirmationFrame(randomUUID()));
   let live = false;
   // A subscription from the end is live at once, even to a stream that does not exist yet.
-  let waitsForStream = request.from !== 'end';
+  let waitsForStream = target.from !== 'end';
   let wasHeldUp = false;
   while (call.open) {
     // Read before the last page is taken, so that a fast consumer need not wait while we read.
