@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { appendContract } from './event-store/append-contract.ts';
+import { checkpointContract } from './event-store/checkpoint-contract.ts';
 import { connectionContract } from './event-store/connection-contract.ts';
 import { positionContract } from './event-store/position-contract.ts';
 import { readContract } from './event-store/read-contract.ts';
@@ -21,6 +22,7 @@ describe.each(serversUnderTest())('$name', (server) => {
   positionContract(fixture);
   streamLifecycleContract(fixture);
   subscriptionContract(fixture);
+  checkpointContract(fixture);
   subscriptionStreamContract(fixture);
   systemStreamsContract(fixture);
 });

@@ -1,4 +1,4 @@
-import { GRPC_CODE, GrpcError, handlerFailure } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
 import type { EventStore } from '../store/event-store.ts';
 import type { AllStart } from '../wire/read-request.ts';
 
@@ -26,15 +26,6 @@ export function endBackwards(store: EventStore, from: AllStart, filtered: boolea
   if (from === 'end') return BEYOND_ALL;
   if (!store.hasEventAt(from.commit) && from.commit !== store.nextPosition()) throw noPlace(filtered);
   return from.prepare === from.commit ? from.commit : (store.allBackwards(from.commit, { entriesMax: 1, bytesMax: 1 })[0]?.position ?? 0);
-}
-
-/** A subscription begins after this position. Beyond the newest event it is one from the end: every later event comes. */
-export function subscriptionStart(store: EventStore, from: AllStart): number {
-  if (from === 'start') return 0;
-  const head = store.headPosition();
-  if (from === 'end' || from.commit > head) return head;
-  if (!store.hasEventAt(from.commit)) throw handlerFailure(`${from.commit} is no position of an event`);
-  return from.commit;
 }
 
 function noPlace(filtered: boolean): GrpcError {

@@ -23,6 +23,7 @@ export function streamSource(store: EventStore, request: ReadRequest, target: St
         full: page.next !== null,
       };
     },
+    fellBehind: () => null,
     watch: (wake) => store.feed.watchStream(streamName, wake),
   };
 }

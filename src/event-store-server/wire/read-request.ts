@@ -26,6 +26,8 @@ export interface FilterOptions {
   on: 'stream_name' | 'event_type';
   regex: string;
   prefixes: string[];
+  /** So many events are searched at once. */
+  windowEvents: number;
   /** Checkpoint after this many considered events. */
   checkpointIntervalEvents: number;
 }
@@ -154,7 +156,7 @@ function decodeFilter(reader: ProtobufReader): FilterOptions {
   }
   if (expression === null) throw invalid('the filter has no expression');
   if (searchWindow === 0) throw invalid('the search window must be positive');
-  return { ...expression, checkpointIntervalEvents: searchWindow * multiplier };
+  return { ...expression, windowEvents: searchWindow, checkpointIntervalEvents: searchWindow * multiplier };
 }
 
 function decodeExpression(reader: ProtobufReader): { regex: string; prefixes: string[] } {
