@@ -1,24 +1,30 @@
 import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { EventStoreServerOptions } from './server.ts';
 import { startEventStoreServer } from './server.ts';
 
 /** How often is looked whether the parent still lives; an orphan then ends within this time. */
 const PARENT_CHECK_INTERVAL_MS = 500;
 
-const USAGE = 'usage: npm run event-store -- --port PORT (--data DIRECTORY | --memory)';
+const USAGE = 'usage: npm run event-store -- --port PORT (--data DIRECTORY | --memory) [--checkpoints (seen-place | next-place)]';
 
-interface Arguments {
-  port: number;
-  directory: string | null;
-}
+const OPTIONS = {
+  port: { type: 'string', default: '2113' },
+  data: { type: 'string' },
+  memory: { type: 'boolean', default: false },
+  checkpoints: { type: 'string', default: 'seen-place' },
+} as const;
 
-function readArguments(): Arguments | null {
+/** Null for arguments that this program does not know, or that do not go together. */
+function readArguments(): EventStoreServerOptions | null {
   try {
-    const { values } = parseArgs({ options: { port: { type: 'string' }, data: { type: 'string' }, memory: { type: 'boolean' } } });
-    const port = Number(values.port ?? '2113');
-    const oneStore = (values.data !== undefined) !== (values.memory === true);
+    const { values } = parseArgs({ options: OPTIONS });
+    const { checkpoints } = values;
+    const port = Number(values.port);
+    const oneStore = (values.data !== undefined) !== values.memory;
     if (!oneStore || !Number.isInteger(port) || port < 0 || port > 65_535) return null;
-    return { port, directory: values.data ?? null };
+    if (checkpoints !== 'seen-place' && checkpoints !== 'next-place') return null;
+    return { port, directory: values.data ?? null, checkpoints };
   } catch {
     return null;
   }

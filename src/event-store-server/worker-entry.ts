@@ -1,12 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { EventStoreServerOptions } from './server.ts';
 import { startEventStoreServer } from './server.ts';
 import { StoreError } from './store/store-error.ts';
 
 /** What the thread is started with. */
-export interface WorkerInput {
-  port: number;
-  directory: string | null;
-}
+export type WorkerInput = Pick<EventStoreServerOptions, 'port' | 'directory' | 'checkpoints'>;
 
 /** What the thread tells its host. */
 export type WorkerReport = { kind: 'listening'; port: number } | { kind: 'failed'; code: string; message: string } | { kind: 'stopped' };

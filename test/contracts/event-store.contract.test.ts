@@ -1,6 +1,8 @@
 import { describe } from 'vitest';
 import { appendContract } from './event-store/append-contract.ts';
+import { checkpointContract } from './event-store/checkpoint-contract.ts';
 import { connectionContract } from './event-store/connection-contract.ts';
+import { positionContract } from './event-store/position-contract.ts';
 import { readContract } from './event-store/read-contract.ts';
 import { serversUnderTest, useServer } from './event-store/server-under-test.ts';
 import { streamLifecycleContract } from './event-store/stream-lifecycle-contract.ts';
@@ -17,8 +19,10 @@ describe.each(serversUnderTest())('$name', (server) => {
   connectionContract(fixture);
   appendContract(fixture);
   readContract(fixture);
+  positionContract(fixture);
   streamLifecycleContract(fixture);
   subscriptionContract(fixture);
+  checkpointContract(fixture);
   subscriptionStreamContract(fixture);
   systemStreamsContract(fixture);
 });

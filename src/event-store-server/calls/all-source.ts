@@ -1,72 +1,86 @@
-import type { EventStore } from '../store/event-store.ts';
-import type { LogEntry } from '../store/event-log.ts';
 import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
-import type { ReadRequest } from '../wire/read-request.ts';
+import type { LogEntry } from '../store/event-log.ts';
+import type { EventStore } from '../store/event-store.ts';
+import type { AllStart, FilterOptions, LogPosition, ReadRequest } from '../wire/read-request.ts';
 import { checkpointFrame, eventFrames } from '../wire/read-responses.ts';
-import type { EventFilter } from './event-filter.ts';
+import type { CheckpointNaming, Checkpoints } from './checkpoints.ts';
+import { SeenPlaceCheckpoints } from './checkpoints.ts';
 import { createEventFilter } from './event-filter.ts';
+import { NextPlaceCheckpoints } from './next-place-checkpoints.ts';
 import { PAGE, isFull, toReadEvents } from './read-events.ts';
 import type { SubscriptionSource } from './subscription-source.ts';
+import type { SubscriptionStart } from './subscription-start.ts';
+import { isAfter, subscriptionStart } from './subscription-start.ts';
 
 /** $all, starting after a position. With a filter, checkpoints tell how far was looked. */
-export function allSource(store: EventStore, request: ReadRequest): SubscriptionSource {
-  let after = startAfter(store, request);
-  const toFrames = request.filter === null ? plainFrames(store, request) : filteredFrames(store, request);
+export function allSource(store: EventStore, request: ReadRequest, from: AllStart, naming: CheckpointNaming): SubscriptionSource {
+  const start = subscriptionStart(store, from, naming);
+  const frames = request.filter === null ? plainFrames(store, request, start) : filteredFrames(store, request, request.filter, start, naming);
+  let { readFrom } = start;
   return {
     next() {
-      const entries = store.allForwards(after + 1, PAGE);
+      if (start.refusal !== null) throw start.refusal;
+      const entries = store.allForwards(readFrom, PAGE);
       const last = entries.at(-1);
-      if (last === undefined) return { frames: null, atEnd: true, exists: true, full: false };
-      after = last.position;
-      return { frames: toFrames(entries), atEnd: false, exists: true, full: isFull(entries) };
+      if (last === undefined) return { frames: frames.atEnd(), atEnd: true, exists: true, full: false };
+      readFrom = last.position + 1;
+      return { frames: frames.of(entries), atEnd: false, exists: true, full: isFull(entries) };
     },
+    fellBehind: () => frames.fellBehind(),
     watch: (wake) => store.feed.watchAll(wake),
   };
 }
 
-function startAfter(store: EventStore, request: ReadRequest): number {
-  if (request.from === 'start') return 0;
-  return request.from === 'end' ? store.headPosition() : request.from;
+/** What is sent for the events of a page, at the end of the log, and to a reader that fell behind. */
+interface Frames {
+  of(entries: LogEntry[]): Buffer | null;
+  atEnd(): Buffer | null;
+  fellBehind(): Buffer | null;
 }
 
-type ToFrames = (entries: LogEntry[]) => Buffer | null;
+const send = (store: EventStore, request: ReadRequest, entries: LogEntry[]): Buffer | null =>
+  entries.length === 0 ? null : eventFrames(toReadEvents(store, entries, request.resolveLinks), request.structuredUuids);
 
-function plainFrames(store: EventStore, request: ReadRequest): ToFrames {
-  return (entries) => eventFrames(toReadEvents(store, entries, request.resolveLinks), request.structuredUuids);
-}
-
-/**
- * A checkpoint follows each interval of considered events, matching or not. It names the last considered
- * event, so everything up to it has been sent, and resuming after it misses nothing.
- */
-function filteredFrames(store: EventStore, request: ReadRequest): ToFrames {
-  const { filter, intervalEvents } = filterOf(store, request);
-  const send = plainFrames(store, request);
-  let considered = 0;
-  return (entries) => {
-    const frames: Buffer[] = [];
-    let matched: LogEntry[] = [];
-    const flush = (): void => {
-      const sent = matched.length === 0 ? null : send(matched);
-      if (sent !== null) frames.push(sent);
-      matched = [];
-    };
-    for (const entry of entries) {
-      if (filter(entry)) matched.push(entry);
-      considered += 1;
-      if (considered < intervalEvents) continue;
-      considered = 0;
-      flush();
-      frames.push(checkpointFrame(entry.position));
-    }
-    flush();
-    return frames.length === 0 ? null : Buffer.concat(frames);
+function plainFrames(store: EventStore, request: ReadRequest, { after }: SubscriptionStart): Frames {
+  return {
+    of: (entries) => send(store, request, entries.filter(({ position }) => isAfter(position, after))),
+    atEnd: () => null,
+    fellBehind: () => null,
   };
 }
 
-function filterOf(store: EventStore, request: ReadRequest): { filter: EventFilter; intervalEvents: number } {
-  if (request.filter === null) throw new Error('a filtered subscription has a filter');
-  const intervalEvents = request.filter.checkpointIntervalEvents;
-  if (intervalEvents < 1) throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'the checkpoint interval must be positive');
-  return { filter: createEventFilter(request.filter, store), intervalEvents };
+/** A checkpoint comes after the events up to it, so that resuming from it misses none of them. */
+function filteredFrames(store: EventStore, request: ReadRequest, filter: FilterOptions, start: SubscriptionStart, naming: CheckpointNaming): Frames {
+  const checkpoints = checkpointsOf(store, filter, start, naming);
+  const isWanted = createEventFilter(filter, store);
+  const mark = (place: LogPosition | null): Buffer | null => (place === null ? null : checkpointFrame(place));
+  return {
+    of(entries) {
+      const frames: Buffer[] = [];
+      let matched: LogEntry[] = [];
+      const flush = (): void => {
+        const sent = send(store, request, matched);
+        if (sent !== null) frames.push(sent);
+        matched = [];
+      };
+      for (const entry of entries) {
+        const matches = isWanted(entry);
+        if (matches && isAfter(entry.position, start.after)) matched.push(entry);
+        const place = checkpoints.considered(entry.position, matches);
+        if (place === null) continue;
+        flush();
+        frames.push(checkpointFrame(place));
+      }
+      flush();
+      return frames.length === 0 ? null : Buffer.concat(frames);
+    },
+    atEnd: () => mark(checkpoints.atEnd()),
+    fellBehind: () => mark(checkpoints.fellBehind()),
+  };
+}
+
+function checkpointsOf(store: EventStore, filter: FilterOptions, start: SubscriptionStart, naming: CheckpointNaming): Checkpoints {
+  if (filter.checkpointIntervalEvents < 1) throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'the checkpoint interval must be positive');
+  if (naming === 'next-place') return new NextPlaceCheckpoints(filter, start, () => store.nextPosition());
+  return new SeenPlaceCheckpoints(filter, start.readFrom === 0 ? 0 : null);
 }

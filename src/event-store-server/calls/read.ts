@@ -2,9 +2,11 @@ import type { GrpcCall } from '../grpc/grpc-call.ts';
 import { OK_STATUS } from '../grpc/grpc-status.ts';
 import type { EventStore, StreamPage } from '../store/event-store.ts';
 import type { LogEntry } from '../store/event-log.ts';
-import type { ReadRequest } from '../wire/read-request.ts';
+import type { AllStart, ReadRequest, StreamTarget } from '../wire/read-request.ts';
 import { decodeReadRequest } from '../wire/read-request.ts';
 import { eventFrames, streamNotFoundFrame } from '../wire/read-responses.ts';
+import { endBackwards, firstForwards } from './all-start.ts';
+import type { CheckpointNaming } from './checkpoints.ts';
 import { createEventFilter } from './event-filter.ts';
 import { PAGE, nextTurn, toReadEvents } from './read-events.ts';
 import { runSubscription } from './subscription.ts';
@@ -12,21 +14,23 @@ import { receiveOne } from './unary-call.ts';
 import { streamDeleted } from './write-error.ts';
 
 /** Streams.Read: a finite read or a subscription, of one stream or of $all. */
-export function handleRead(store: EventStore, call: GrpcCall): void {
+export function handleRead(store: EventStore, call: GrpcCall, naming: CheckpointNaming): void {
   receiveOne(call, (message) => {
     const request = decodeReadRequest(message);
-    const run = request.countMax === null ? runSubscription(store, call, request) : runRead(store, call, request, request.countMax);
+    const run = request.countMax === null ? runSubscription(store, call, request, naming) : runRead(store, call, request, request.countMax);
     run.catch((error: unknown) => call.fail(error));
   });
 }
 
 async function runRead(store: EventStore, call: GrpcCall, request: ReadRequest, countMax: number): Promise<void> {
-  const nextPage = request.streamName === null ? allPages(store, request) : streamPages(store, request, request.streamName);
+  const { target } = request;
+  const nextPage = target.kind === 'all' ? allPages(store, request, target.from) : streamPages(store, request, target);
+  const streamName = target.kind === 'all' ? '' : target.name;
   let left = countMax;
   while (call.open && left > 0) {
     const page = nextPage(left);
-    if (page.kind === 'deleted') throw streamDeleted(request.streamName ?? '');
-    if (page.kind === 'not_found') call.send(streamNotFoundFrame(request.streamName ?? ''));
+    if (page.kind === 'deleted') throw streamDeleted(streamName);
+    if (page.kind === 'not_found') call.send(streamNotFoundFrame(streamName));
     if (page.kind === 'not_found') break;
     left -= page.entries.length;
     const frames = page.entries.length === 0 ? null : eventFrames(toReadEvents(store, page.entries, request.resolveLinks), request.structuredUuids);
@@ -42,25 +46,25 @@ async function runRead(store: EventStore, call: GrpcCall, request: ReadRequest, 
 /** A source of pages; each call goes on where the last page ended. */
 type NextPage = (countMax: number) => StreamPage;
 
-function streamPages(store: EventStore, request: ReadRequest, streamName: string): NextPage {
-  let from = startRevision(request);
+function streamPages(store: EventStore, { backwards }: ReadRequest, { name, from: start }: StreamTarget): NextPage {
+  let from = startRevision(start);
   return (countMax) => {
     const limit = { ...PAGE, entriesMax: Math.min(PAGE.entriesMax, countMax) };
-    const page = request.backwards ? store.streamBackwards(streamName, from, limit) : store.streamForwards(streamName, from, limit);
+    const page = backwards ? store.streamBackwards(name, from, limit) : store.streamForwards(name, from, limit);
     if (page.kind === 'page') from = page.next ?? from;
     return page;
   };
 }
 
-function startRevision(request: ReadRequest): number {
-  if (request.from === 'start') return 0;
-  return request.from === 'end' ? Number.MAX_SAFE_INTEGER : request.from;
+function startRevision(from: StreamTarget['from']): number {
+  if (from === 'start') return 0;
+  return from === 'end' ? Number.MAX_SAFE_INTEGER : from;
 }
 
 /** Forwards a position is included, backwards it is not. A filter may leave a page empty before the end. */
-function allPages(store: EventStore, request: ReadRequest): NextPage {
-  let from = startRevision(request);
+function allPages(store: EventStore, request: ReadRequest, start: AllStart): NextPage {
   const filter = request.filter === null ? null : createEventFilter(request.filter, store);
+  let from = request.backwards ? endBackwards(store, start, filter !== null) : firstForwards(store, start, filter !== null);
   return (countMax) => {
     const limit = { ...PAGE, entriesMax: filter === null ? Math.min(PAGE.entriesMax, countMax) : PAGE.entriesMax };
     const raw = request.backwards ? store.allBackwards(from, limit) : store.allForwards(from, limit);

@@ -1,13 +1,14 @@
 import type { EventStore } from '../store/event-store.ts';
-import type { ReadRequest } from '../wire/read-request.ts';
+import type { ReadRequest, StreamTarget } from '../wire/read-request.ts';
 import { eventFrames } from '../wire/read-responses.ts';
 import { PAGE, toReadEvents } from './read-events.ts';
 import type { SubscriptionSource } from './subscription-source.ts';
 import { streamDeleted } from './write-error.ts';
 
 /** One stream, starting after a revision. A tombstone ends the subscription with stream-deleted. */
-export function streamSource(store: EventStore, request: ReadRequest, streamName: string): SubscriptionSource {
-  let after = startAfter(store, request, streamName);
+export function streamSource(store: EventStore, request: ReadRequest, target: StreamTarget): SubscriptionSource {
+  const streamName = target.name;
+  let after = startAfter(store, target);
   return {
     next() {
       const page = store.streamForwards(streamName, after + 1, PAGE);
@@ -22,11 +23,12 @@ export function streamSource(store: EventStore, request: ReadRequest, streamName
         full: page.next !== null,
       };
     },
+    fellBehind: () => null,
     watch: (wake) => store.feed.watchStream(streamName, wake),
   };
 }
 
-function startAfter(store: EventStore, request: ReadRequest, streamName: string): number {
-  if (request.from === 'start') return -1;
-  return request.from === 'end' ? store.lastRevision(streamName) : request.from;
+function startAfter(store: EventStore, { name, from }: StreamTarget): number {
+  if (from === 'start') return -1;
+  return from === 'end' ? store.lastRevision(name) : from;
 }

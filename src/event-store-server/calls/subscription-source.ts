@@ -5,6 +5,8 @@ export interface SubscriptionSource {
    * soft-deleted, which is waited for. `full`: the page was full, so there is more at once. Throws when the stream is gone for ever.
    */
   next(): { frames: Buffer | null; atEnd: boolean; exists: boolean; full: boolean };
+  /** The reader was too slow for live events and catches up again. Frames to send before it does, or null. */
+  fellBehind(): Buffer | null;
   /** Calls `wake` whenever there may be something new; returns the end of the watch. */
   watch(wake: () => void): () => void;
 }

@@ -4,6 +4,7 @@ import type { EventStore } from '../store/event-store.ts';
 import type { ReadRequest } from '../wire/read-request.ts';
 import { caughtUpFrame, confirmationFrame, fellBehindFrame } from '../wire/read-responses.ts';
 import { allSource } from './all-source.ts';
+import type { CheckpointNaming } from './checkpoints.ts';
 import { nextTurn } from './read-events.ts';
 import { streamSource } from './stream-source.ts';
 import type { SubscriptionSource } from './subscription-source.ts';
@@ -13,24 +14,28 @@ import type { SubscriptionSource } from './subscription-source.ts';
  * both phases, so a slow consumer costs two pages of memory, loses nothing and sees each event exactly once.
  * A live consumer that holds us up until a full page waits has fallen behind; it is told, and again when it caught up.
  */
-export async function runSubscription(store: EventStore, call: GrpcCall, request: ReadRequest): Promise<void> {
-  const source = request.streamName === null ? allSource(store, request) : streamSource(store, request, request.streamName);
+export async function runSubscription(store: EventStore, call: GrpcCall, request: ReadRequest, naming: CheckpointNaming): Promise<void> {
+  const { target } = request;
+  const source = target.kind === 'all' ? allSource(store, request, target.from, naming) : streamSource(store, request, target);
   const news = watchNews(source, call);
   call.send(confirmationFrame(randomUUID()));
   let live = false;
   // A subscription from the end is live at once, even to a stream that does not exist yet.
-  let waitsForStream = request.from !== 'end';
+  let waitsForStream = target.from !== 'end';
   let wasHeldUp = false;
   while (call.open) {
     // Read before the last page is taken, so that a fast consumer need not wait while we read.
     const page = source.next();
     const isHeldUp = call.congested;
     await call.writable();
-    if (live && wasHeldUp && page.full) {
-      live = false;
-      call.send(fellBehindFrame());
-    }
+    const fallsBehind = live && wasHeldUp && page.full;
+    if (fallsBehind) call.send(fellBehindFrame());
     if (page.frames !== null) call.send(page.frames);
+    if (fallsBehind) {
+      live = false;
+      const mark = source.fellBehind();
+      if (mark !== null) call.send(mark);
+    }
     wasHeldUp = isHeldUp;
     if (!page.atEnd) {
       await nextTurn();

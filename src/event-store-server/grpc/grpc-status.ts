@@ -35,6 +35,14 @@ export class GrpcError extends Error implements GrpcStatus {
 }
 
 /**
+ * What the real server answers where it did not foresee a request: UNKNOWN and this text. The reason, which it keeps to
+ * itself unless it is told to give details, comes after it.
+ */
+export function handlerFailure(reason: string): GrpcError {
+  return new GrpcError(GRPC_CODE.UNKNOWN, `Exception was thrown by handler. ${reason}`);
+}
+
+/**
  * gRPC percent-encodes `grpc-message`: everything outside printable ASCII, and the percent sign itself.
  * Other trailer values go through it too, since an HTTP/2 header cannot carry raw UTF-8.
  */

@@ -100,10 +100,15 @@ export class EventLog {
 
   /** Position of the newest event, 0 in an empty log. */
   headPosition(): number {
-    return this.last()?.position ?? 0;
+    const [position] = this.#statements.head.get() as unknown as [number | null];
+    return position ?? 0;
   }
 
-  /** Where the next event goes. */
+  hasEventAt(position: number): boolean {
+    return this.#statements.has.get(position) !== undefined;
+  }
+
+  /** Where the next event goes; known before it is written, since a record begins where the one before it ends. */
   nextPosition(): number {
     const last = this.last();
     return last === null ? LOG_START : after(last.position, last.record.length);
@@ -173,6 +178,8 @@ function prepare(database: DatabaseSync) {
     insertStream: database.prepare('INSERT INTO streams (name) VALUES (?)'),
     findStream: rows(FIND_STREAM),
     streamName: rows('SELECT name FROM streams WHERE id = ?'),
+    head: rows('SELECT max(position) FROM events'),
+    has: rows('SELECT 1 FROM events WHERE position = ?'),
     allForwards: rows(`SELECT ${COLUMNS} FROM events WHERE position >= ? ORDER BY position`),
     allBackwards: rows(`SELECT ${COLUMNS} FROM events WHERE position < ? ORDER BY position DESC`),
     at: rows(`SELECT ${COLUMNS} FROM events WHERE position = ?`),

@@ -73,8 +73,18 @@ export class EventStore {
     this.#queue.push({ caller, done, apply: (writer) => writer.tombstone(target.streamName, target.expected) });
   }
 
+  /** Position of the newest event. */
   headPosition(): number {
     return this.#log.headPosition();
+  }
+
+  /** The end of the log: the position that the next event will get. */
+  nextPosition(): number {
+    return this.#log.nextPosition();
+  }
+
+  hasEventAt(position: number): boolean {
+    return this.#log.hasEventAt(position);
   }
 
   allForwards(from: number, limit: PageLimit): LogEntry[] {

@@ -1,22 +1,39 @@
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError, handlerFailure } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import { decodeStreamName, validStreamName } from './write-options.ts';
 
-/** A place to start from: an end of the stream, or a revision (stream) or commit position ($all). */
-export type ReadFrom = 'start' | 'end' | number;
+/**
+ * A place in $all, as the real log has it: two numbers, compared commit first. Of an event both are the same. A place
+ * where no event was seen, which only some checkpoints name, has the prepare 0: it lies before the event at its commit.
+ */
+export interface LogPosition {
+  commit: number;
+  prepare: number;
+}
+
+export type AllStart = 'start' | 'end' | LogPosition;
+
+export interface StreamTarget {
+  kind: 'stream';
+  name: string;
+  /** A number is a revision. */
+  from: 'start' | 'end' | number;
+}
+
+export type ReadTarget = StreamTarget | { kind: 'all'; from: AllStart };
 
 export interface FilterOptions {
   on: 'stream_name' | 'event_type';
   regex: string;
   prefixes: string[];
+  /** So many events are searched at once. */
+  windowEvents: number;
   /** Checkpoint after this many considered events. */
   checkpointIntervalEvents: number;
 }
 
 export interface ReadRequest {
-  /** null reads $all. */
-  streamName: string | null;
-  from: ReadFrom;
+  target: ReadTarget;
   backwards: boolean;
   resolveLinks: boolean;
   /** null asks for a subscription. */
@@ -30,6 +47,8 @@ const DEFAULT_SEARCH_WINDOW_EVENTS = 32;
 
 /** Sentinel for "from the end": the largest uint64, which clients also send for -1. */
 const END_SENTINEL = 0xffff_ffff_ffff_ffffn;
+/** Positions are signed on the real server. */
+const POSITION_MAX = 0x7fff_ffff_ffff_ffffn;
 
 /** Throws INVALID_ARGUMENT for options that do not go together, as the real server does. */
 export function decodeReadRequest(message: Buffer): ReadRequest {
@@ -44,12 +63,12 @@ export function decodeReadRequest(message: Buffer): ReadRequest {
 }
 
 function decodeOptions(reader: ProtobufReader): ReadRequest {
-  let target: { streamName: string | null; from: ReadFrom } | null = null;
+  let target: ReadTarget | null = null;
   let countMax: number | null | undefined;
   const options = { backwards: false, resolveLinks: false, filter: null as FilterOptions | null, structuredUuids: true };
   while (reader.next()) {
     if (reader.field === 1) target = decodeStream(reader.message());
-    else if (reader.field === 2) target = { streamName: null, from: decodeAll(reader.message()) };
+    else if (reader.field === 2) target = { kind: 'all', from: decodeAll(reader.message()) };
     else if (reader.field === 3) options.backwards = reader.number() === 1;
     else if (reader.field === 4) options.resolveLinks = reader.bool();
     else if (reader.field === 5) countMax = reader.number();
@@ -60,7 +79,7 @@ function decodeOptions(reader: ProtobufReader): ReadRequest {
   }
   if (target === null) throw invalid('neither a stream nor $all is named');
   if (countMax === undefined) throw invalid('neither a count nor a subscription is asked for');
-  return { ...options, ...target, countMax };
+  return { ...options, target, countMax };
 }
 
 function subscription(reader: ProtobufReader): null {
@@ -69,31 +88,31 @@ function subscription(reader: ProtobufReader): null {
 }
 
 function checked(request: ReadRequest): ReadRequest {
-  if (request.streamName !== null) validStreamName(request.streamName);
-  if (request.streamName !== null && request.filter !== null) throw invalid('only $all can be filtered');
+  if (request.target.kind === 'stream') validStreamName(request.target.name);
+  if (request.target.kind === 'stream' && request.filter !== null) throw invalid('only $all can be filtered');
   if (request.countMax === null && request.backwards) throw invalid('a subscription reads forwards only');
   if (request.countMax === 0) throw invalid('the maximum count must be positive');
   return request;
 }
 
-function decodeStream(reader: ProtobufReader): { streamName: string; from: ReadFrom } {
-  let streamName = '';
-  let from: ReadFrom = 'start';
+function decodeStream(reader: ProtobufReader): ReadTarget {
+  let name = '';
+  let from: StreamTarget['from'] = 'start';
   while (reader.next()) {
-    if (reader.field === 1) streamName = decodeStreamName(reader.message());
-    else if (reader.field === 2) from = asPlace(reader.uint64());
+    if (reader.field === 1) name = decodeStreamName(reader.message());
+    else if (reader.field === 2) from = asRevision(reader.uint64());
     else {
       if (reader.field === 4) from = 'end';
       reader.skip();
     }
   }
-  return { streamName, from };
+  return { kind: 'stream', name, from };
 }
 
-function decodeAll(reader: ProtobufReader): ReadFrom {
-  let from: ReadFrom = 'start';
+function decodeAll(reader: ProtobufReader): AllStart {
+  let from: AllStart = 'start';
   while (reader.next()) {
-    if (reader.field === 1) from = decodeCommitPosition(reader.message());
+    if (reader.field === 1) from = decodePosition(reader.message());
     else {
       if (reader.field === 3) from = 'end';
       reader.skip();
@@ -102,18 +121,25 @@ function decodeAll(reader: ProtobufReader): ReadFrom {
   return from;
 }
 
-function decodeCommitPosition(reader: ProtobufReader): ReadFrom {
-  let commit = 0n;
+/** Throws UNKNOWN for a pair that no position can be, as the real server does. */
+function decodePosition(reader: ProtobufReader): AllStart {
+  let [commit, prepare] = [0n, 0n];
   while (reader.next()) {
     if (reader.field === 1) commit = reader.uint64();
+    else if (reader.field === 2) prepare = reader.uint64();
     else reader.skip();
   }
-  return asPlace(commit);
+  if (commit === END_SENTINEL && prepare === END_SENTINEL) return 'end';
+  if (commit > POSITION_MAX || prepare > commit) throw handlerFailure(`{commit: ${commit}, prepare: ${prepare}} is no position`);
+  return commit === 0n ? 'start' : { commit: asNumber(commit), prepare: asNumber(prepare) };
+}
+
+function asRevision(value: bigint): StreamTarget['from'] {
+  return value === END_SENTINEL ? 'end' : asNumber(value);
 }
 
 /** No store holds 2^53 events or bytes, so anything beyond is simply past the end. */
-function asPlace(value: bigint): ReadFrom {
-  if (value === END_SENTINEL) return 'end';
+function asNumber(value: bigint): number {
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
 }
 
@@ -130,7 +156,7 @@ function decodeFilter(reader: ProtobufReader): FilterOptions {
   }
   if (expression === null) throw invalid('the filter has no expression');
   if (searchWindow === 0) throw invalid('the search window must be positive');
-  return { ...expression, checkpointIntervalEvents: searchWindow * multiplier };
+  return { ...expression, windowEvents: searchWindow, checkpointIntervalEvents: searchWindow * multiplier };
 }
 
 function decodeExpression(reader: ProtobufReader): { regex: string; prefixes: string[] } {

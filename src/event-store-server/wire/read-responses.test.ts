@@ -54,10 +54,10 @@ it('gives a tombstone the revision of the real server', () => {
 
 it('gives what is not an event as the client knows it', () => {
   const [confirmation, checkpoint, notFound, caughtUp, fellBehind] = read(
-    Buffer.concat([confirmationFrame('some-id'), checkpointFrame(42), streamNotFoundFrame('缺'), caughtUpFrame(), fellBehindFrame()]),
+    Buffer.concat([confirmationFrame('some-id'), checkpointFrame({ commit: 42, prepare: 41 }), streamNotFoundFrame('缺'), caughtUpFrame(), fellBehindFrame()]),
   );
   expect(confirmation!.getConfirmation()!.getSubscriptionId()).toBe('some-id');
-  expect(checkpoint!.getCheckpoint()!.toObject()).toMatchObject({ commitPosition: '42', preparePosition: '42' });
+  expect(checkpoint!.getCheckpoint()!.toObject()).toMatchObject({ commitPosition: '42', preparePosition: '41' });
   expect(Buffer.from(notFound!.getStreamNotFound()!.getStreamIdentifier()!.getStreamName_asU8()).toString()).toBe('缺');
   expect([caughtUp!.hasCaughtUp(), fellBehind!.hasFellBehind()]).toEqual([true, true]);
 });

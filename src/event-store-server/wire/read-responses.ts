@@ -1,8 +1,8 @@
 import { FRAME_HEADER_BYTES, frame } from '../grpc/frame-parser.ts';
 import { encode, putVarint, varintSize } from '../protobuf/protobuf-writer.ts';
+import type { LogPosition } from './read-request.ts';
 import { ID_FIELD_BYTES, asBuffer, recordedEventId } from './recorded-event.ts';
 import { encodeUuid } from './uuid.ts';
-import { writePosition } from './write-responses.ts';
 
 /** An event as it goes to a reader: the stored records, and the position of the one read (the link, if resolved). */
 export interface ReadEvent {
@@ -20,8 +20,15 @@ export function confirmationFrame(subscriptionId: string): Buffer {
   return frame(encode((writer) => writer.message(2, () => writer.string(1, subscriptionId))));
 }
 
-export function checkpointFrame(position: number): Buffer {
-  return frame(encode((writer) => writer.message(3, () => writePosition(writer, position))));
+export function checkpointFrame({ commit, prepare }: LogPosition): Buffer {
+  return frame(
+    encode((writer) =>
+      writer.message(3, () => {
+        writer.varint(1, commit);
+        writer.varint(2, prepare);
+      }),
+    ),
+  );
 }
 
 export function streamNotFoundFrame(streamName: string): Buffer {

@@ -48,6 +48,8 @@ export class StoreRun {
   #ids = 0;
   /** Positions that were answered, and the events that they are to be of. */
   #answered: [position: number, event: ModelEvent | null][] = [];
+  /** Where the store said that the next event will be. */
+  #promised: number | null = null;
 
   /** All its directories are made in `root`; those of a run that fails stay there. */
   constructor(seed: number, root: string) {
@@ -181,6 +183,8 @@ export class StoreRun {
     this.#store = this.#open(this.#directory);
     this.#model.forgetIds();
     this.#expectEverything(this.#store);
+    // A position once named as the next one stays so over a kill, a clean end and an upgrade.
+    expect(this.#store.nextPosition()).toBe(this.#promised);
   }
 
   #backToFormat1(): void {
@@ -218,6 +222,8 @@ export class StoreRun {
     const entries = store.allForwards((log[known - 1]?.position ?? 0) + 1, ALL);
     const shown = entries.map((entry) => `${store.streamName(entry.streamId)}/${entry.revision}`);
     expect(shown).toEqual(log.slice(known).map(({ stream, revision }) => `${stream}/${revision}`));
+    if (entries.length > 0 && this.#promised !== null) expect(entries[0]?.position).toBe(this.#promised);
+    this.#promised = store.nextPosition();
     for (const [index, { position, record }] of entries.entries()) {
       const event = log[known + index] as ModelEvent;
       if (event.id !== null) expect(recordedEventId(record)).toBe(event.id);
@@ -231,6 +237,7 @@ export class StoreRun {
     const positions = this.#model.log.filter(({ position }) => position > 0).map(({ position }) => position);
     expect(positionsOf(store.allForwards(0, ALL))).toBe(positions.join());
     expect(positionsOf(store.allBackwards(Infinity, ALL))).toBe(positions.toReversed().join());
+    expect(positions.every((position) => store.hasEventAt(position) && !store.hasEventAt(position + 1))).toBe(true);
     for (const stream of NAMES) {
       expect(store.lastRevision(stream)).toBe(this.#model.events(stream).length - 1);
       this.#expectRead(store, stream);

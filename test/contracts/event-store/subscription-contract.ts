@@ -1,8 +1,8 @@
-import { StreamDeletedError, eventTypeFilter, excludeSystemEvents, jsonEvent, streamNameFilter } from '@eventstore/db-client';
+import { StreamDeletedError, eventTypeFilter, excludeSystemEvents, streamNameFilter } from '@eventstore/db-client';
 import type { AllStreamSubscription, Position, ResolvedEvent, StreamSubscription } from '@eventstore/db-client';
 import { describe, expect, it } from 'vitest';
 import type { Fixture } from './server-under-test.ts';
-import { events, indexes, newStream } from './test-events.ts';
+import { events, indexes, largeEvents, newStream } from './test-events.ts';
 
 export function subscriptionContract(fixture: Fixture): void {
   describe('subscribing to a stream', () => toAStream(fixture));
@@ -155,11 +155,6 @@ function toAll(fixture: Fixture): void {
     await subscription.unsubscribe();
     expect(taken.map(({ event }) => event?.revision)).toEqual([...Array(3_000).keys()].map(BigInt));
   });
-}
-
-/** Large enough that a few hundred fill every buffer between the store and a client that does not read. */
-function largeEvents(count: number): ReturnType<typeof jsonEvent>[] {
-  return Array.from({ length: count }, () => jsonEvent({ type: 'LargeHappened', data: { text: 'x'.repeat(1_000) } }));
 }
 
 function checkpoints(fixture: Fixture): void {

@@ -11,6 +11,11 @@ export function events(count: number, type = 'TestHappened'): JSONEventData[] {
   return Array.from({ length: count }, (_, index) => jsonEvent({ id: randomUUID(), type, data: { index } }));
 }
 
+/** Large enough that a few hundred fill every buffer between the store and a client that does not read. */
+export function largeEvents(count: number): JSONEventData[] {
+  return Array.from({ length: count }, () => jsonEvent({ type: 'LargeHappened', data: { text: 'x'.repeat(1_000) } }));
+}
+
 /** An event that stands for another one, named as `revision@stream`. */
 export function linkTo(target: string, metadata?: Record<string, unknown>): EventData {
   return binaryEvent({ type: '$>', data: Buffer.from(target), ...(metadata === undefined ? {} : { metadata }) });
