@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import { paymentStream } from '../../src/contracts/payment-events.ts';
 import { MODULE_NAMES, MODULE_QUEUES, PAYNOTIFY_EXCHANGE, type ModuleName } from '../../src/contracts/topology.ts';
-import { startEventStoreServer } from '../../src/event-store-server/server.ts';
+import { startEventStoreServer, type EventStoreServerOptions } from '../../src/event-store-server/server.ts';
 import { adminRoutes, createReconciler, createReplayRunner, type OpenPublisher, type QueueDepth, type ReconcilerDeps, type ReplayRunnerDeps } from '../../src/modules/admin/index.ts';
 import { toMessage } from '../../src/modules/projector/to-message.ts';
 import type { AdoptionPlan as StorePlan, StoreBinding } from '../../src/modules/store-binding/index.ts';
@@ -14,7 +14,7 @@ import { createConsumer } from '../../src/platform/consumer/consumer.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
-import { behindEvent } from '../../src/platform/event-store/position.ts';
+import { behindEvent, type Position } from '../../src/platform/event-store/position.ts';
 import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.ts';
@@ -34,6 +34,8 @@ export interface Rig {
   readonly modules: Readonly<Record<ModuleName, EffectModule>>;
   /** Commit position at which the projector of this test stands; a test moves it by publishing. */
   checkpoint: bigint;
+  /** Likewise, as a place that the store has named and at which no event need lie. */
+  standAt(place: Position): void;
   readonly binding: StoreBinding;
   /** Stores PaymentRequested and PaymentSucceeded of each payment. @returns the successes, oldest first. */
   pay(...payNos: string[]): Promise<StoredEvent[]>;
@@ -58,15 +60,16 @@ export const ACTOR = 'alice';
 /** A replay whose runner was killed is taken over after this time. */
 export const CLAIM_MS = 400;
 
-export async function createRig(): Promise<Rig> {
-  const store = await startStore();
+export async function createRig(eventStore: Partial<EventStoreServerOptions> = {}): Promise<Rig> {
+  const store = await startStore(eventStore);
   const db = await openDatabase();
   const broker = await openBroker();
   const metrics = createMetrics();
   const modules = { learning: createEffectModule('learning'), orders: createEffectModule('orders') };
   const common = { db, store, toMessage, metrics, log: silentLogger, queueDepth: broker.depth, openPublisher: broker.openPublisher };
-  const stand = { checkpoint: -1n };
-  const binding = bindStore(db, store, { readCheckpoint: () => placeOf(store, stand.checkpoint) });
+  const stand = { checkpoint: -1n, place: null as Position | null };
+  const readCheckpoint = async () => ({ ...(await placeOf(store, stand.checkpoint)), ...(stand.place === null ? {} : { checkpoint: stand.place }) });
+  const binding = bindStore(db, store, { readCheckpoint });
   await binding.look();
   const sights = { lookAtStore: binding.look, lastSharedEvent: binding.lastSharedEvent };
   const app = await openApp({ ...common, ...sights, handlers: modules, now: () => new Date(), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan as StorePlan, actor) });
@@ -76,8 +79,9 @@ export async function createRig(): Promise<Rig> {
       return stand.checkpoint;
     },
     set checkpoint(position) {
-      stand.checkpoint = position;
+      Object.assign(stand, { checkpoint: position, place: null });
     },
+    standAt: (place) => void (stand.place = place),
     pay: (...payNos) => storePayments(store, payNos),
     async publish(events, only) {
       await broker.send(events, only === undefined ? { exchange: PAYNOTIFY_EXCHANGE, routingKey: '' } : { exchange: '', routingKey: MODULE_QUEUES[only] });
@@ -114,8 +118,8 @@ async function placeOf(store: EventStore, checkpoint: bigint) {
   return { checkpoint: behindEvent(checkpoint), landmark: event === null ? null : { position: event.position, eventId: event.id } };
 }
 
-async function startStore(): Promise<EventStore> {
-  const server = await startEventStoreServer({ port: 0, directory: null });
+async function startStore(options: Partial<EventStoreServerOptions>): Promise<EventStore> {
+  const server = await startEventStoreServer({ port: 0, directory: null, ...options });
   onTestFinished(() => server.close());
   const store = connectEventStore(`esdb://127.0.0.1:${server.port}?tls=false`, silentLogger);
   onTestFinished(() => store.dispose());

@@ -24,13 +24,14 @@ export interface EventStoreProcess {
 
 const ENTRY = resolve(import.meta.dirname, '../../src/event-store-server/main.ts');
 
-export async function startEventStoreProcess(): Promise<EventStoreProcess> {
+/** @param options more of the program's own, e.g. `--checkpoints`, `next-place`. */
+export async function startEventStoreProcess(...options: readonly string[]): Promise<EventStoreProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'paynotify-event-store-'));
   let child: ChildProcess | null = null;
   let port = '0';
   let backups = 0;
   const start = async (): Promise<void> => {
-    child = spawn(process.execPath, [ENTRY, '--port', port, '--data', directory], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child = spawn(process.execPath, [ENTRY, '--port', port, '--data', directory, ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
     port = await listeningPort(child);
   };
   const kill = async (): Promise<void> => {

@@ -35,10 +35,12 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Servers that a test wants to be its own; the others are shared ones with names of one's own. */
+/** What a test wants to be its own; the others are shared ones with names of one's own. */
 export interface OwnServers {
   readonly databaseUrl?: string;
   readonly rabbitMqUrl?: string;
+  /** Of the event store's program. */
+  readonly eventStoreOptions?: readonly string[];
 }
 
 /** With a lease to be waited for and a loaded machine. */
@@ -48,7 +50,7 @@ const SESSIONS = `SELECT 1 FROM pg_stat_activity WHERE datname = current_databas
 
 /** No application runs on it yet. */
 export async function openSite(own: OwnServers = {}): Promise<Site> {
-  const eventStore = await startEventStoreProcess();
+  const eventStore = await startEventStoreProcess(...(own.eventStoreOptions ?? []));
   const database = own.databaseUrl === undefined ? await createTestDatabase() : null;
   const vhost = own.rabbitMqUrl === undefined ? await createTestVhost() : null;
   const servers = { eventStoreUrl: eventStore.url, databaseUrl: own.databaseUrl ?? database?.url ?? '', rabbitMqUrl: own.rabbitMqUrl ?? vhost?.url ?? '' };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MODULE_QUEUES } from '../../src/contracts/topology.ts';
 import { paymentStream } from '../../src/contracts/payment-events.ts';
-import { startEventStoreServer } from '../../src/event-store-server/server.ts';
+import { startEventStoreServer, type EventStoreServerOptions } from '../../src/event-store-server/server.ts';
 import { createProjector, type Projector, type ProjectorDeps } from '../../src/modules/projector/index.ts';
 import { connectBroker } from '../../src/platform/broker/connect.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
@@ -38,8 +38,8 @@ export interface ProjectorWorld {
   close(): Promise<void>;
 }
 
-export async function createProjectorWorld(brokerUrl: string): Promise<ProjectorWorld> {
-  const server = await startEventStoreServer({ port: 0, directory: null });
+export async function createProjectorWorld(brokerUrl: string, eventStore: Partial<EventStoreServerOptions> = {}): Promise<ProjectorWorld> {
+  const server = await startEventStoreServer({ port: 0, directory: null, ...eventStore });
   const store = connectEventStore(`esdb://127.0.0.1:${server.port}?tls=false`, silentLogger);
   const testDatabase = await createTestDatabase();
   const databaseProxy = await startTcpProxy(testDatabase.url);
