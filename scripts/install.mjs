@@ -12,13 +12,14 @@ import { brokerStep } from './install/broker.mjs';
 import { dependenciesStep } from './install/dependencies.mjs';
 import { generatedClientStep } from './install/generated-client.mjs';
 import { withInstallLock } from './install/lock.mjs';
+import { postgresLibrariesStep } from './install/postgres-libraries.mjs';
 import { InstallError, say } from './install/report.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const dataPath = resolve(root, process.env.PAYNOTIFY_DATA || '.data');
 const wantsBroker = !process.argv.includes('--no-services') && !process.env.RABBITMQ_URL;
 
-const steps = [dependenciesStep(root), generatedClientStep(root), ...(wantsBroker ? [brokerStep(dataPath)] : [])];
+const steps = [dependenciesStep(root), postgresLibrariesStep(root), generatedClientStep(root), ...(wantsBroker ? [brokerStep(dataPath)] : [])];
 
 try {
   if (steps.some((step) => step.isNeeded())) {

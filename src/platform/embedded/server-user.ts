@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
@@ -96,13 +96,15 @@ function spawnAs(user: ServerUser, command: readonly [string, ...string[]]): { r
   return { status, stdout: stdout ?? '' };
 }
 
+/** Root keeps on writing there (logs, the password): without dac_override it could not. */
 function give(folder: string, user: KnownUser): void {
   try {
     chownSync(folder, user.uid, user.gid);
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new EmbeddedServiceError(
-      `PostgreSQL refuses to run as root, and ${folder} cannot be given to the user "${user.name}" that it would run as here (${(error as NodeJS.ErrnoException).code}). ` +
-        'Set PAYNOTIFY_DATA to a folder on a local disk, or run as an ordinary user.',
+      `PostgreSQL refuses to run as root, and ${folder} cannot be shared with the user "${user.name}" that it would run as here (${(error as NodeJS.ErrnoException).code}: root lacks chown or dac_override, or the disk is not a local one). ` +
+        'Set PAYNOTIFY_DATA to a folder where root may do so, or run as an ordinary user.',
       { cause: error },
     );
   }
