@@ -129,7 +129,7 @@ function createUser(): KnownUser {
   if (user === undefined) {
     throw new EmbeddedServiceError(
       `PostgreSQL refuses to run as root, this machine has no user postgres or nobody, and "useradd --system ${name}" failed: ${result.error?.message ?? result.stderr.trim()}. ` +
-        'Create such a user, run as an ordinary user, or set DATABASE_URL.',
+        'Create such a user, or run as an ordinary user.',
     );
   }
   return user;
