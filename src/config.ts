@@ -8,7 +8,7 @@ import { ConfigError } from './contracts/errors.ts';
 export interface Config {
   readonly http: { readonly host: string; readonly port: number; readonly trustedProxyHops: number };
   readonly dataDirectory: string;
-  /** Null = start the embedded service. */
+  /** Null = start the embedded server: of the three, all are null, none, or those that PAYNOTIFY_EMBEDDED names. */
   readonly eventStoreUrl: string | null;
   readonly databaseUrl: string | null;
   readonly rabbitMqUrl: string | null;
@@ -76,6 +76,22 @@ const oneOf = (...words: readonly string[]) => (text: string): string => {
   return text;
 };
 
+/** Names in PAYNOTIFY_EMBEDDED, each with the setting of a server that is used instead. */
+const SERVERS = [
+  { name: 'event-store', kind: 'an event store', setting: 'eventStoreUrl' },
+  { name: 'postgresql', kind: 'a PostgreSQL', setting: 'databaseUrl' },
+  { name: 'rabbitmq', kind: 'a RabbitMQ', setting: 'rabbitMqUrl' },
+] as const;
+const NO_SERVERS = 'none';
+
+function serverNames(text: string): readonly string[] {
+  const names = text.split(',').map((part) => part.trim());
+  if (names.length === 1 && names[0] === NO_SERVERS) return [];
+  const known: readonly string[] = SERVERS.map(({ name }) => name);
+  if (!names.every((name) => known.includes(name))) throw new Error(`must be a comma-separated list of ${known.join(', ')}, or ${NO_SERVERS}`);
+  return names;
+}
+
 function tokenHashes(text: string): ReadonlyMap<string, string> {
   const entries = text.split(',').map((part) => {
     const match = /^([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})$/.exec(part.trim());
@@ -96,6 +112,7 @@ export const SETTINGS = {
   eventStoreUrl: { variable: 'EVENTSTORE_URL', describe: 'EventStoreDB connection string; unset = embedded event store', example: 'esdb://eventstore:2113?tls=false', secret: true, fallback: null, parse: url('esdb', 'esdb+discover') },
   databaseUrl: { variable: 'DATABASE_URL', describe: 'PostgreSQL connection URL; unset = embedded PostgreSQL', example: 'postgresql://user:password@db:5432/paynotify', secret: true, fallback: null, parse: url('postgresql', 'postgres') },
   rabbitMqUrl: { variable: 'RABBITMQ_URL', describe: 'RabbitMQ URL; unset = private broker', example: 'amqp://user:password@rabbitmq:5672', secret: true, fallback: null, parse: url('amqp', 'amqps') },
+  embedded: { variable: 'PAYNOTIFY_EMBEDDED', describe: 'servers to start here beside configured ones, or none; unset = all of them or none', example: 'event-store,postgresql,rabbitmq', fallback: null, parse: serverNames },
   adminTokens: { variable: 'PAYNOTIFY_ADMIN_TOKENS', describe: "operators' tokens as name:sha256; unset = one is generated", example: TOKEN_EXAMPLE, secret: true, fallback: null, parse: tokenHashes },
   serviceTokens: { variable: 'PAYNOTIFY_SERVICE_TOKENS', describe: "the shop's tokens as name:sha256; unset = one is generated", example: TOKEN_EXAMPLE, secret: true, fallback: null, parse: tokenHashes },
   providerAccountsFile: { variable: 'PAYNOTIFY_PROVIDER_ACCOUNTS', describe: 'JSON file with the provider accounts and their keys; unset = demo accounts are generated', example: '/run/secrets/provider-accounts.json', fallback: null, parse: String },
@@ -108,7 +125,7 @@ export const SETTINGS = {
   deliveryCountMax: { variable: 'PAYNOTIFY_DELIVERY_MAX', describe: 'deliveries without an outcome before a message is parked unexecuted', example: '5', fallback: 5, parse: integer(2, 19) },
   logLevel: { variable: 'LOG_LEVEL', describe: 'log level', example: 'info', fallback: 'info', parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent') },
   shutdownTimeoutMs: { variable: 'PAYNOTIFY_SHUTDOWN_TIMEOUT_MS', describe: 'time to finish what is in flight on SIGTERM', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
-} as const satisfies Record<string, Setting<number> | Setting<string> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null>>;
+} as const satisfies Record<string, Setting<number> | Setting<string> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null> | Setting<readonly string[] | null>>;
 
 /** @throws ConfigError listing every problem at once. */
 export function readConfig(environment: Environment): Config {
@@ -145,8 +162,54 @@ export function readConfig(environment: Environment): Config {
     logLevel: read<string>(s.logLevel),
     shutdownTimeoutMs: read<number>(s.shutdownTimeoutMs),
   };
+  const embedded = read<readonly string[] | null>(s.embedded);
+  problems.push(...serverProblems(embedded, (variable) => (environment[variable] ?? '') !== ''));
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return deepFreeze(config);
+}
+
+/**
+ * A store of this machine's own beside servers that others share is a truth of its own: what is paid here, nobody else
+ * learns, and what was published before it came to be is not in it. So each server is either configured or meant to be
+ * embedded, and never embedded because a variable was forgotten. `scripts/install/embedded.mjs` follows the same rule.
+ */
+function serverProblems(named: readonly string[] | null, isSet: (variable: string) => boolean): readonly string[] {
+  const servers = SERVERS.map(({ name, kind, setting }) => ({ name, kind, ...SETTINGS[setting] }));
+  const configured = servers.filter(({ variable }) => isSet(variable));
+  const missing = servers.filter(({ variable, name }) => !isSet(variable) && named?.includes(name) !== true);
+  const twice = configured.filter(({ name }) => named?.includes(name) === true);
+  const contradictions = twice.map(({ name, variable }) => `${variable} is set, and PAYNOTIFY_EMBEDDED names ${name} as to be started here: one of the two must go.`);
+  if (missing.length === 0 || (named === null && configured.length === 0)) return contradictions;
+  return [...contradictions, missingServers(missing, configured, named)];
+}
+
+interface Server {
+  readonly name: string;
+  readonly kind: string;
+  readonly variable: string;
+  readonly example: string;
+}
+
+function missingServers(missing: readonly Server[], configured: readonly Server[], named: readonly string[] | null): string {
+  const variables = isAre(missing.map(({ variable }) => variable));
+  const set = `Set ${listed(missing.map(({ variable, example }) => `${variable}=${example}`))}`;
+  if (named?.length === 0) {
+    return `${variables} not set, and PAYNOTIFY_EMBEDDED=${NO_SERVERS}, as in the image "application", means that no servers are started here. ${set}, or use the image "standalone", which brings its own.`;
+  }
+  const why =
+    configured.length === 0
+      ? `and PAYNOTIFY_EMBEDDED names only ${listed(named ?? [])}`
+      : `but ${isAre(configured.map(({ variable }) => variable))}: ${listed(missing.map(({ kind }) => kind))} of this machine's own, beside servers that others share, would hold a truth of its own`;
+  const meant = SERVERS.map(({ name }) => name).filter((name) => !configured.some((server) => server.name === name));
+  return `${variables} not set, ${why}. ${set}, or say that it is meant: PAYNOTIFY_EMBEDDED=${meant.join(',')}.`;
+}
+
+function isAre(words: readonly string[]): string {
+  return `${listed(words)} ${words.length === 1 ? 'is' : 'are'}`;
+}
+
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
 /** The settings as a table for the log, secrets as "set" or "unset". */

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts';
 import { startEventStoreWorker } from './event-store-server/worker-host.ts';
-import { startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory } from './platform/embedded/index.ts';
+import { rabbitMqBinaries, startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory } from './platform/embedded/index.ts';
 import { keepRunning, type KeptServer, type RunningServer } from './platform/embedded/keep-running.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import { createSupervisor } from './platform/process/supervisor.ts';
@@ -22,7 +22,7 @@ const STOP_LIMIT_MS = 20_000;
 
 /**
  * Starts what is not configured. The broker is begun first and not waited for.
- * @throws EmbeddedServiceError when the embedded event store or PostgreSQL cannot be started.
+ * @throws EmbeddedServiceError when the embedded event store or PostgreSQL cannot be started, or the broker has no programs.
  */
 export async function startServices(config: Config, directory: DataDirectory, log: Logger): Promise<Services> {
   const supervisor = createSupervisor(log);
@@ -35,6 +35,8 @@ export async function startServices(config: Config, directory: DataDirectory, lo
     health: () => supervisor.health(),
     stop: async () => void (await supervisor.stopAll(STOP_LIMIT_MS)),
   };
+  // The broker is not waited for, but one whose programs are missing never comes.
+  if (config.rabbitMqUrl === null) rabbitMqBinaries(directory.path);
   const rabbitMqUrl = config.rabbitMqUrl ?? keep('rabbitmq', (former) => startEmbeddedRabbitMq({ directory, log, ...portOf(former) })).url;
   try {
     const [eventStoreUrl, databaseUrl] = await Promise.all([

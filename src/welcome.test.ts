@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { missing } from './welcome.ts';
+import { missing, tryIt } from './welcome.ts';
 
 describe('what a person is told while waiting', () => {
   it('names the dependencies that are missing, with the reason', () => {
@@ -12,5 +12,13 @@ describe('what a person is told while waiting', () => {
     const dependencies = { eventStore: { status: 'ok' }, database: { status: 'ok' }, broker: { status: 'ok' } } as const;
     const workers = { projector: { status: 'degraded', reason: 'topology: the queue is of another type' }, 'consumer orders': { status: 'ok' } } as const;
     expect(missing({ dependencies, workers })).toBe('projector (topology: the queue is of another type)');
+  });
+});
+
+describe('what a person is told to try', () => {
+  it('is a command that the place has: an image has no scripts', () => {
+    expect(tryIt({ dataDirectory: '/srv/data' }, true)).toEqual(['Try it in a second terminal:  npm run demo']);
+    const inImage = tryIt({ dataDirectory: '/var/lib/paynotify' }, false).join('\n');
+    expect(inImage).toMatch(/from a clone of the project[^]*tokens\.json and provider-signing-keys\.json out of \/var\/lib\/paynotify[^]*PAYNOTIFY_DATA=<that folder> npm run demo/);
   });
 });

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Health } from './platform/observe/health.ts';
 import { pause } from './platform/process/backoff.ts';
+import { IS_CHECKOUT } from './platform/process/checkout.ts';
 import type { Config } from './config.ts';
-import type { Started } from './start.ts';
+import { SIGNING_KEYS_FILE, type Started } from './start.ts';
 
 /** What a person needs to begin: where it is, how to get in, one thing to try. Shown as soon as webhooks are accepted. */
 export function welcome({ app, shownTokens }: Started, config: Config): string {
@@ -16,9 +17,19 @@ export function welcome({ app, shownTokens }: Started, config: Config): string {
     `  admin token             ${shownTokens.admin ?? 'as configured in PAYNOTIFY_ADMIN_TOKENS'}`,
     ...(shownTokens.admin === null && shownTokens.service === null ? [] : [`  (tokens are kept in ${kept}, readable by you alone)`]),
     '',
-    'Try it in a second terminal:  npm run demo',
+    ...tryIt(config),
     '',
   ].join('\n');
+}
+
+/** An image has no scripts: there the demo is run from a clone, with copies of what it signs and asks with. */
+export function tryIt({ dataDirectory }: Pick<Config, 'dataDirectory'>, isCheckout = IS_CHECKOUT): readonly string[] {
+  if (isCheckout) return ['Try it in a second terminal:  npm run demo'];
+  return [
+    'Try it from a clone of the project, where this port is published:',
+    `  copy tokens.json and ${SIGNING_KEYS_FILE} out of ${dataDirectory} into a folder (docker cp), then`,
+    '  PAYNOTIFY_DATA=<that folder> npm run demo',
+  ];
 }
 
 export function readyLine({ app }: Started): string {

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig, SETTINGS } from '../src/config.ts';
@@ -12,15 +13,16 @@ import { readTree } from './tidy/tree.ts';
  * Certain: names, paths, variables and ports agree with the program. Not certain: that the third-party images and
  * Debian's packages behave as their documentation says.
  */
-const root = new URL('..', import.meta.url).pathname;
+const root = `${resolve(import.meta.dirname, '..')}/`;
 const repository = readTree(root);
 const textOf = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
-const manifest = JSON.parse(textOf('package.json')) as { devDependencies: Record<string, string> };
+const manifest = JSON.parse(textOf('package.json')) as { optionalDependencies: Record<string, string> };
 const isLeftOut = readIgnoreFile(textOf('.dockerignore'), 'docker');
 const dockerfile = parseDockerfile(textOf('Dockerfile'));
 const stageNames = dockerfile.stages.map(({ name }) => name);
 const VARIABLES: readonly string[] = Object.values(SETTINGS).map(({ variable }) => variable);
 const TARGETS = ['application', 'standalone'];
+const SERVERS = { EVENTSTORE_URL: SETTINGS.eventStoreUrl.example, DATABASE_URL: SETTINGS.databaseUrl.example, RABBITMQ_URL: SETTINGS.rabbitMqUrl.example };
 
 /** What is made inside a stage, so that a later stage may copy it although it is not in the repository. */
 const MADE_INSIDE: Readonly<Record<string, readonly string[]>> = {
@@ -51,7 +53,7 @@ describe('the Dockerfile', () => {
 
   it('names its base once, with the version of Node that development and tests run on', () => {
     const bases = dockerfile.stages.map(({ base }) => base).filter((base) => !stageNames.includes(base));
-    expect(new Set(bases)).toEqual(new Set([`node:${manifest.devDependencies['node'] ?? '?'}-bookworm-slim`]));
+    expect(new Set(bases)).toEqual(new Set(Object.values(manifest.optionalDependencies).map((version) => `node:${version}-bookworm-slim`)));
     expect(Object.keys(dockerfile.args)).toEqual(['NODE_IMAGE']);
   });
 
@@ -72,7 +74,12 @@ describe('the Dockerfile', () => {
     it('sets only variables that the program reads, with values that it takes', () => {
       const environment = environmentOf(instructions);
       expect(Object.keys(environment).filter((name) => !VARIABLES.includes(name))).toEqual([]);
-      expect(readConfig(environment)).toMatchObject({ http: { host: '0.0.0.0', port: SETTINGS.port.fallback } });
+      expect(readConfig({ ...(target === 'application' ? SERVERS : {}), ...environment })).toMatchObject({ http: { host: '0.0.0.0', port: SETTINGS.port.fallback } });
+    });
+
+    it('has no scripts, by which the program knows that it is in an image', () => {
+      expect(copiesOf(instructions).flatMap(({ sources }) => sources).filter((source) => source.startsWith('scripts'))).toEqual([]);
+      expect(isInContext('scripts/install.mjs')).toBe(true);
     });
 
     it('exposes the port that the program listens on', () => {
@@ -102,6 +109,19 @@ describe('the Dockerfile', () => {
         .filter(({ target: file }) => !inImage.some((source) => file === source || file?.startsWith(`${source}/`)));
       expect(outside).toEqual([]);
     });
+  });
+
+  it('starts the application image only with servers configured, and says which variables are missing', () => {
+    const environment = environmentOf(inherited(dockerfile, 'application'));
+    const variables = Object.keys(SERVERS);
+    for (const variable of variables) expect(() => readConfig({ ...SERVERS, [variable]: '', ...environment })).toThrow(new RegExp(`^${variable} is not set, .* Set ${variable}=`));
+    expect(() => readConfig(environment)).toThrow(/^EVENTSTORE_URL, DATABASE_URL and RABBITMQ_URL are not set, and .* image "standalone"/);
+  });
+
+  it('lets the standalone image start what is not configured, all of it or what is named', () => {
+    const environment = environmentOf(inherited(dockerfile, 'standalone'));
+    expect(readConfig(environment)).toMatchObject({ eventStoreUrl: null, databaseUrl: null, rabbitMqUrl: null });
+    expect(() => readConfig({ ...environment, DATABASE_URL: SERVERS.DATABASE_URL })).toThrow(/PAYNOTIFY_EMBEDDED=event-store,rabbitmq/);
   });
 
   it('keeps the data of the standalone image on a volume that its user owns', () => {
@@ -158,7 +178,7 @@ describe('compose.yaml', () => {
 
   it('gives the program values that it takes, and starts nothing embedded', () => {
     const environment = Object.fromEntries(Object.entries(paynotify.environment).map(([name, value]) => [name, withDefaults(value)]));
-    const config = readConfig(environment);
+    const config = readConfig({ ...environmentOf(inherited(dockerfile, paynotify.build?.target ?? '')), ...environment });
     expect([config.eventStoreUrl, config.databaseUrl, config.rabbitMqUrl].map((url) => new URL(url ?? '').hostname)).toEqual(['eventstore', 'postgres', 'rabbitmq']);
   });
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandsRunByCi, documents } from './tidy/documents.ts';
 import { readIgnoreFile } from './tidy/ignore-file.ts';
@@ -12,7 +13,7 @@ import { leftOutTests, machinePaths, registryHosts, unfinishedWork } from './tid
 /** Files that may be long, each with its reason. */
 const LONG_FILES = new Map<string, string>();
 
-const repository = readTree(new URL('..', import.meta.url).pathname);
+const repository = readTree(resolve(import.meta.dirname, '..'));
 const lines = (count: number, line = 'x;'): string => Array<string>(count).fill(line).join('\n');
 /** Put together here, so that this file does not name what it forbids. */
 const path = (...parts: string[]): string => ['', ...parts].join('/');

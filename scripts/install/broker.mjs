@@ -35,7 +35,7 @@ function remedy() {
   return [
     'Do one of these and start again:',
     '  - as root:                        apt-get update && apt-get install -y --no-install-recommends rabbitmq-server',
-    '  - with a RabbitMQ you have:       RABBITMQ_URL=amqp://user:password@host:5672 npm start',
+    '  - with a RabbitMQ you have:       PAYNOTIFY_EMBEDDED=event-store,postgresql RABBITMQ_URL=amqp://user:password@host:5672 npm start',
     '  - where passwordless sudo works:  npm start   (it then installs RabbitMQ itself)',
   ].join('\n');
 }

@@ -1,20 +1,19 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fingerprint, readIfThere } from './fingerprint.mjs';
-import { InstallError, run } from './report.mjs';
+import { nodeProgram } from './links.mjs';
+import { complaintOf, cureFor, environmentOutside, INSTALL } from './npm.mjs';
+import { run } from './report.mjs';
 
-const NODE_MAJOR_MIN = 24;
-
-/** `npm ci`, when node_modules is not what package-lock.json says. Order: remove the mark, install, check, set the mark. */
+/** `npm ci`, when node_modules is not what package-lock.json says. Order: remove the mark, install, set the mark. */
 export function dependenciesStep(root) {
   const lockFile = join(root, 'package-lock.json');
   const modules = join(root, 'node_modules');
   const mark = join(modules, '.paynotify-lock');
-  const node = join(modules, '.bin', 'node');
 
   return {
     isNeeded() {
-      if (!existsSync(node)) return true;
+      if (!existsSync(nodeProgram(root))) return true;
       const wanted = fingerprint([lockFile]);
       if (readIfThere(mark) === wanted) return false;
       if (!isInstalled(lockFile, join(modules, '.package-lock.json'))) return true;
@@ -24,22 +23,18 @@ export function dependenciesStep(root) {
     },
     async run() {
       rmSync(mark, { force: true });
-      await run(['npm', 'ci', '--include=dev', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error'], {
-        title: 'installing dependencies (npm ci, about a minute)',
-        remedy: 'Check that the package registry can be reached ("npm ping") and that the disk has 1 GB to spare, then start again.',
+      const env = environmentOutside(modules);
+      const version = (await run(['npm', '--version'], { remedy: 'Install npm and start again.', env })).trim();
+      await run(INSTALL, {
+        title: `installing dependencies (npm ${version} ci, about a minute)`,
+        excerpt: complaintOf,
+        remedy: cureFor,
         cwd: root,
-        env: environment(modules),
+        env,
       });
-      await checkNode(node);
       writeFileSync(mark, fingerprint([lockFile]));
     },
   };
-}
-
-/** npm deletes node_modules first, so it must not run on the node that is in there. */
-function environment(modules) {
-  const path = (process.env.PATH ?? '').split(delimiter).filter((part) => !part.startsWith(modules)).join(delimiter);
-  return { ...process.env, PATH: path };
 }
 
 /** npm writes down what it installed: all that is not optional must be there, at the same version, and nothing else. */
@@ -51,12 +46,4 @@ function isInstalled(lockFile, installedFile) {
   const same = (path) => installed[path]?.version === wanted[path]?.version && installed[path]?.integrity === wanted[path]?.integrity;
   const required = Object.keys(wanted).filter((path) => path !== '' && !wanted[path].optional);
   return required.every(same) && Object.keys(installed).every(same);
-}
-
-async function checkNode(node) {
-  const version = await run([node, '--version'], {
-    remedy: 'The package "node" is incomplete: its installation script did not run. Allow it ("npm config set ignore-scripts false") and start again.',
-  });
-  const major = Number(/^v(\d+)\./.exec(version)?.[1]);
-  if (!(major >= NODE_MAJOR_MIN)) throw new InstallError(`node_modules/.bin/node is ${version.trim()}, but ${NODE_MAJOR_MIN} or newer is needed. Delete node_modules and start again.`);
 }

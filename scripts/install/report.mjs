@@ -12,18 +12,25 @@ const HEARTBEAT_MS = 10_000;
 const TAIL_MAX_LINES = 15;
 
 /**
- * Runs a command to its end. Its output is kept back and only its end is shown, and only when it fails.
- * Resolves with the output; throws InstallError naming the command and `remedy`.
+ * Runs a command to its end. Its output is kept back and only `excerpt` of it (by default its end) is shown, and only when
+ * it fails. `remedy` is what to do then, in words or made from the excerpt; empty where nothing can be said.
+ * Resolves with the output; throws InstallError naming the command.
  */
-export async function run(command, { title, remedy, cwd, env = process.env }) {
+export async function run(command, { title, remedy, cwd, env = process.env, excerpt = endOf }) {
   const started = Date.now();
   const heartbeat = title && setInterval(() => say(`${title} ... ${Math.round((Date.now() - started) / 1000)} s`), HEARTBEAT_MS);
   if (title) say(`${title} ...`);
   const { code, output } = await execute(command, { cwd, env });
   clearInterval(heartbeat);
   if (code === 0) return output;
-  const tail = output.trimEnd().split('\n').slice(-TAIL_MAX_LINES).map((line) => `    ${line}`).join('\n');
-  throw new InstallError(`this was tried and failed (${code}):\n    ${command.join(' ')}\n\n${tail}\n\n${remedy}`);
+  const shown = excerpt(output);
+  const advice = typeof remedy === 'string' ? remedy : remedy(shown);
+  const parts = [`this was tried and failed (${code}):\n    ${command.join(' ')}`, shown.map((line) => `    ${line}`).join('\n'), advice];
+  throw new InstallError(parts.filter((part) => part !== '').join('\n\n'));
+}
+
+function endOf(output) {
+  return output.trimEnd().split('\n').slice(-TAIL_MAX_LINES);
 }
 
 /** Whether a command succeeds; its output is of no interest. */

