@@ -11,6 +11,13 @@ const CONCURRENT_CALLS_PER_CONNECTION_MAX = 100;
 const STREAM_WINDOW_BYTES = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 
+/**
+ * Node refuses new calls of a connection that has more than this in its buffers, 10 MB unless it is told otherwise: a few
+ * unread pages would do. What a call may have on its way is bounded where it is made, at two pages; a page holds at least
+ * one event, however large. So this is what a hundred such calls may come to, and no bound of its own.
+ */
+const CONNECTION_BUFFERS_MAX_MB = 4_096;
+
 /** After calls were ended, connections get this long to write their last frames. */
 const CLOSE_GRACE_MS = 250;
 
@@ -28,6 +35,7 @@ export interface GrpcServer {
 /** Serves the handlers, keyed by `/package.Service/Method`, without TLS. Rejects when the port is taken. */
 export async function listenGrpc(handlers: ReadonlyMap<string, CallHandler>, host: string, port: number): Promise<GrpcServer> {
   const server = createServer({
+    maxSessionMemory: CONNECTION_BUFFERS_MAX_MB,
     settings: { maxConcurrentStreams: CONCURRENT_CALLS_PER_CONNECTION_MAX, initialWindowSize: STREAM_WINDOW_BYTES },
   });
   const sessions = new Set<ServerHttp2Session>();

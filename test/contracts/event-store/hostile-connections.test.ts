@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { randomBytes } from 'node:crypto';
-import { EventStoreDBClient } from '@eventstore/db-client';
+import { EventStoreDBClient, binaryEvent } from '@eventstore/db-client';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startEventStoreServer } from '../../../src/event-store-server/server.ts';
 import type { EventStoreServer } from '../../../src/event-store-server/server.ts';
@@ -16,8 +16,9 @@ import { collect, events, newStream } from './test-events.ts';
 const FEATURES = '/event_store.client.server_features.ServerFeatures/GetSupportedMethods';
 const CONNECTIONS = 200;
 const ROUNDS = 4;
+const MIB = 1024 * 1024;
 /** One round makes several megabytes of sessions and calls; keeping any part of them shows well above this. */
-const GROWTH_MAX_BYTES = 3 * 1024 * 1024;
+const GROWTH_MAX_BYTES = 3 * MIB;
 
 let server: EventStoreServer;
 let client: EventStoreDBClient;
@@ -71,6 +72,18 @@ it('allows a connection a hundred calls at a time, as the real server does', asy
   const session = await openSession(server.port);
   if (session.remoteSettings.maxConcurrentStreams !== 100) await once(session, 'remoteSettings');
   expect(session.remoteSettings.maxConcurrentStreams).toBe(100);
+  session.destroy();
+});
+
+it('serves new calls on a connection that has much more on its way than it takes', async () => {
+  const stream = newStream('large');
+  await client.appendToStream(stream, [binaryEvent({ type: 'LargeHappened', data: Buffer.alloc(1), metadata: Buffer.alloc(12 * MIB) })]);
+  const session = await openSession(server.port);
+  const reading = openCall(session, 'Read', framed(field(1, Buffer.concat([field(1, field(1, field(3, stream))), number(5, 1), field(8), field(9, field(2))]))));
+  reading.end();
+  // The answer has begun, so all of the event is in the buffers of the connection.
+  await once(reading, 'response');
+  for (let call = 0; call < 5; call++) expect(await rawCall(session, FEATURES, [framed()])).toMatchObject({ status: 0 });
   session.destroy();
 });
 
