@@ -98,6 +98,8 @@ async function expectTold(unpublished: readonly OpenPayment[]): Promise<void> {
   expect(mismatch).toContain('/admin/event-store/adopt');
   expect(projector.eventsBehind).toBeGreaterThanOrEqual(unpublished.length);
   expect(await site.metric('paynotify_event_store_mismatch')).toBe(1);
+  // One line, from whoever finds it, and none from those who wait for it.
+  expect(site.app.output().split('\n').filter((line) => line.includes('older state of itself') || line.includes('belongs to event store'))).toHaveLength(1);
   expect(site.app.logged('event-store.mismatch')).toHaveLength(1);
   const refusal = await site.shop.call('POST', '/admin/replays', { module: 'orders', mode: 'missing', from: { start: true } }, 'admin').catch((error: unknown) => String(error));
   expect(refusal).toMatch(/409.*event-store-mismatch/);

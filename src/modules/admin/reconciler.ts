@@ -1,3 +1,4 @@
+import { StoreMismatchError } from '../../contracts/errors.ts';
 import { MODULE_NAMES, MODULE_QUEUES, type ModuleName } from '../../contracts/topology.ts';
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
 import type { Database } from '../../platform/database/database.ts';
@@ -89,7 +90,8 @@ export function createReconciler(deps: ReconcilerDeps): Worker {
         } catch (error) {
           goesOn = false;
           const cause = error instanceof Error ? error.message : String(error);
-          if (trouble !== cause) log.warn({ event: 'reconciler.waiting', err: error });
+          // A wrong event store is told once, by the binding.
+          if (trouble !== cause && !(error instanceof StoreMismatchError)) log.warn({ event: 'reconciler.waiting', err: error });
           trouble = cause;
           failures++;
         }

@@ -83,7 +83,8 @@ async function superviseReplay(replay: Replay, deps: RunReplayDeps, signal: Abor
   } catch (error) {
     const isMismatch = error instanceof StoreMismatchError;
     const isPassing = isMismatch || error instanceof DependencyUnavailableError || isDatabaseUnavailable(error);
-    deps.log.error({ event: 'replay.failed', replayId: replay.id, err: error, triedAgain: isPassing });
+    // A wrong event store is told once, by the binding.
+    if (!isMismatch) deps.log.error({ event: 'replay.failed', replayId: replay.id, err: error, triedAgain: isPassing });
     if (isPassing) await pause(isMismatch ? AGAIN_AFTER_MISMATCH_MS : AGAIN_AFTER_MS, signal);
     else await finishReplay(deps.db, replay.id, 'failed', describeError(error)).catch(() => undefined);
   }

@@ -1,3 +1,4 @@
+import { StoreMismatchError } from '../../contracts/errors.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
 import { BEFORE_ALL, behindEvent, earlierOf, type Landmark, type Position } from '../../platform/event-store/position.ts';
@@ -52,7 +53,8 @@ export function createNotificationRegister({ db, store, lookAtStore, log }: Noti
           await follow(signal);
         } catch (error) {
           const cause = error instanceof Error ? error.message : String(error);
-          if (trouble !== cause) log.warn({ event: 'notification-register.waiting', err: error });
+          // A wrong event store is told once, by the binding.
+          if (trouble !== cause && !(error instanceof StoreMismatchError)) log.warn({ event: 'notification-register.waiting', err: error });
           trouble = cause;
           failures = performance.now() - startedAt > IDLE_CHECKPOINT_INTERVAL_MS ? 1 : failures + 1;
           await pause(backoffMs(failures), signal);

@@ -1,4 +1,4 @@
-import { FencedError } from '../../contracts/errors.ts';
+import { FencedError, StoreMismatchError } from '../../contracts/errors.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
@@ -102,7 +102,9 @@ export function runProjector(ports: ProjectorPorts): Projector {
         if (error instanceof FencedError) onFenced(error);
         if (isOver()) return;
         if (proven !== from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) attempt = 1;
-        log.warn({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: String(proven.position.commit), attempt });
+        const reason = status.failed(error);
+        // A wrong event store is told once, by the binding.
+        if (!(error instanceof StoreMismatchError)) log.warn({ event: 'projector.round-failed', reason, error: describeError(error), proven: String(proven.position.commit), attempt });
         await pause(backoffMs(attempt), signal);
       }
     }
