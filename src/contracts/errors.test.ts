@@ -11,6 +11,7 @@ const ALL = [
   [new errors.FencedError('m', { cause }), 'FencedError', 'projector-fenced'],
   [new errors.DependencyUnavailableError('broker', 'm', { cause }), 'DependencyUnavailableError', 'dependency-unavailable'],
   [new errors.AppendOutcomeUnknownError('m', { cause }), 'AppendOutcomeUnknownError', 'append-outcome-unknown'],
+  [new errors.UnstorableError('m', { cause }), 'UnstorableError', 'unstorable'],
   [new errors.MessageError('order-missing', 'm', { cause }), 'MessageError', 'order-missing'],
 ] as const;
 
