@@ -14,6 +14,7 @@ const ALL = [
   [new errors.StoreMismatchError('another-store', 'm', { cause }), 'StoreMismatchError', 'event-store-mismatch'],
   [new errors.EventStoreContentError('m', { cause }), 'EventStoreContentError', 'event-store-content'],
   [new errors.PositionUnknownError('m', { cause }), 'PositionUnknownError', 'event-store-position-unknown'],
+  [new errors.UnstorableError('m', { cause }), 'UnstorableError', 'unstorable'],
   [new errors.MessageError('order-missing', 'm', { cause }), 'MessageError', 'order-missing'],
 ] as const;
 

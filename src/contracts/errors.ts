@@ -90,6 +90,15 @@ export class AppendOutcomeUnknownError extends PaynotifyError {
   readonly code = 'append-outcome-unknown';
 }
 
+/**
+ * An event, or the name of a stream, breaks a rule of our own that is checked before anything is sent: what was to be
+ * stored cannot be named or held by the event store. Nothing was stored. A mistake of ours: whatever comes from outside
+ * is held to these rules where it comes in.
+ */
+export class UnstorableError extends PaynotifyError {
+  readonly code = 'unstorable';
+}
+
 /** One message cannot be applied (its selection or order does not exist, its body is foreign). Three attempts, then parked. */
 export class MessageError extends PaynotifyError {
   readonly code: string;

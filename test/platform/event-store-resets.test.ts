@@ -88,6 +88,8 @@ function cutAppends(how: Reset): void {
     const { proxy, store, direct } = await startRig();
     const stream = someStream();
     const event = newEvent();
+    // All of the time is for the append itself.
+    await store.append(someStream(), [newEvent()], 'no-stream');
     proxy.cutNext({ method: 'BatchAppend', side: 'answer', afterBytes: 0, how });
     // Less than the pause before a second attempt.
     await expect(store.append(stream, [event], 'no-stream', 90)).rejects.toBeInstanceOf(AppendOutcomeUnknownError);

@@ -1,5 +1,6 @@
+import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
+import { DependencyUnavailableError, UnstorableError } from '../../src/contracts/errors.ts';
 import { startEventStoreServer, type EventStoreServer } from '../../src/event-store-server/server.ts';
 import type { FollowHandlers, StoredEvent } from '../../src/platform/event-store/event-store.ts';
 import { BEFORE_ALL, comparePositions } from '../../src/platform/event-store/position.ts';
@@ -48,12 +49,27 @@ describe('with a healthy store', () => {
     expect(await connect(url).readStream(someStream())).toEqual([]);
   });
 
-  it('throws what the server refuses for good at once, instead of trying again', async () => {
+  it('refuses by itself what no server takes, and sends nothing of it', async () => {
     const store = connect(url);
+    const stream = someStream();
     const tooLarge = { ...newEvent(), data: { text: 'x'.repeat(2_000_000) } };
+    await expect(store.append(stream, [newEvent(), tooLarge], 'no-stream')).rejects.toBeInstanceOf(UnstorableError);
+    await expect(store.readStream('payment-a b')).rejects.toBeInstanceOf(UnstorableError);
+    expect(await store.readStream(stream)).toEqual([]);
+  });
+
+  it('says at once what the server refuses for good, instead of trying again, and that it is no bug of ours', async () => {
+    const store = connect(url);
+    const stream = someStream();
+    const client = EventStoreDBClient.connectionString(url);
+    await client.appendToStream(stream, jsonEvent({ type: 'Happened', data: {} }));
+    await client.tombstoneStream(stream);
     const startedAt = performance.now();
-    await expect(store.append(someStream(), [tooLarge], 'no-stream')).rejects.toMatchObject({ type: 'maximum-append-size-exceeded' });
+    for (const call of [() => store.append(stream, [newEvent()], 'any'), () => store.readStream(stream)]) {
+      await expect(call()).rejects.toMatchObject({ name: 'DependencyUnavailableError', message: expect.stringContaining('was refused'), cause: { type: 'stream-deleted' } });
+    }
     expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await client.dispose();
   });
 
   it('pages through the whole log and finds exactly the events of the prefixes', async () => {

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import { BatchAppendReq } from '@eventstore/db-client/generated/streams_pb.js';
 import { UUID } from '@eventstore/db-client/generated/shared_pb.js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AppendOutcomeUnknownError } from '../../src/contracts/errors.ts';
+import { wasNotTaken } from '../../src/platform/event-store/client-errors.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore } from '../../src/platform/event-store/event-store.ts';
+import { guardBatchAppend } from '../../src/platform/event-store/guard-batch-append.ts';
 import { ATTEMPT_TIMEOUT_MS } from '../../src/platform/event-store/try-until-deadline.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
-import { startMisbehavingEventStore, successFor } from './misbehaving-event-store.ts';
+import { grpc, startMisbehavingEventStore, successFor } from './misbehaving-event-store.ts';
 
 /** Certain: the fake answers each append as the test says. An uncaught error of the client fails the whole test run. */
 function connect(url: string): EventStore {
@@ -72,4 +76,28 @@ describe('a store that breaks the rules of appending', () => {
     await expect(appendOne(connect(url))).rejects.toBeInstanceOf(AppendOutcomeUnknownError);
     expect(performance.now() - startedAt).toBeLessThan(3_500);
   });
+});
+
+/** With an append written on it, in whatever state its connection is. */
+function openAppendStream(address: string) {
+  const client = new StreamsClient(address, grpc.credentials.createInsecure() as never);
+  onTestFinished(() => client.close());
+  const call = client.batchAppend();
+  const failed = new Promise<Error>((done) => call.on('error', done));
+  call.write(new BatchAppendReq());
+  return { failed, cancel: () => call.cancel() };
+}
+
+/** The client gives the error of one append stream to every append of the process. */
+it('an append stream that got no connection says that nothing was sent only while no other stream carries anything', async () => {
+  guardBatchAppend();
+  expect(wasNotTaken(await openAppendStream('127.0.0.1:1').failed)).toBe(true);
+  const requested = Promise.withResolvers<undefined>();
+  const url = await startMisbehavingEventStore(() => requested.resolve(undefined));
+  const other = openAppendStream(/esdb:\/\/([^?]+)/.exec(url)![1]!);
+  await requested.promise;
+  expect(wasNotTaken(await openAppendStream('127.0.0.1:1').failed)).toBe(false);
+  other.cancel();
+  await other.failed;
+  expect(wasNotTaken(await openAppendStream('127.0.0.1:1').failed)).toBe(true);
 });

@@ -14,13 +14,15 @@ export type AppendBehaviour = (call: AppendCall, request: BatchAppendReq, breakC
 export interface AppendCall {
   write(answer: BatchAppendResp): void;
   end(): void;
+  /** Ends the call with a status of gRPC. */
+  emit(event: 'error', status: object): void;
   /** Stops reading, so that the client's requests pile up on its side. */
   pause(): void;
   on(event: 'data', listener: (request: BatchAppendReq) => void): void;
   on(event: 'error', listener: () => void): void;
 }
 
-interface GrpcServer {
+export interface GrpcServer {
   addService(service: object, handlers: object): void;
   bindAsync(address: string, credentials: unknown, done: (error: Error | null, port: number) => void): void;
   forceShutdown(): void;
@@ -28,9 +30,11 @@ interface GrpcServer {
 
 /** Libraries that the client itself brings along. */
 const requireAsClient = createRequire(createRequire(import.meta.url).resolve('@eventstore/db-client'));
-const grpc = requireAsClient('@grpc/grpc-js') as {
+export const grpc = requireAsClient('@grpc/grpc-js') as {
   Server: new () => GrpcServer;
+  Metadata: new () => { set(key: string, value: string): void };
   ServerCredentials: { createInsecure(): unknown };
+  credentials: { createInsecure(): unknown };
 };
 const { Any } = requireAsClient('google-protobuf/google/protobuf/any_pb.js') as { Any: new () => PackedAny };
 type PackedAny = NonNullable<Parameters<Status['setDetails']>[0]>;
@@ -38,13 +42,20 @@ type PackedAny = NonNullable<Parameters<Status['setDetails']>[0]>;
 /** What the fake does with each read or subscription. */
 export type ReadBehaviour = (call: { readonly request: ReadReq; write(answer: ReadResp): void; end(): void; emit(event: 'error', error: Error): void }) => void;
 
+/** What the fake does when it is asked what it can do; `answer` says that it takes batch appends. */
+export type FeaturesBehaviour = (answer: () => void) => void;
+
 /** A peer that speaks the protocol of appends and reads and breaks its rules. @returns a connection string. */
-export async function startMisbehavingEventStore(onAppend: AppendBehaviour, onRead: ReadBehaviour = (call) => call.end()): Promise<string> {
+export async function startMisbehavingEventStore(
+  onAppend: AppendBehaviour,
+  onRead: ReadBehaviour = (call) => call.end(),
+  onFeatures: FeaturesBehaviour = (answer) => answer(),
+): Promise<string> {
   const server = new grpc.Server();
   server.addService(ServerFeaturesService, {
     getSupportedMethods: (_call: unknown, answer: (error: null, methods: SupportedMethods) => void) => {
       const method = new SupportedMethod().setServiceName('event_store.client.streams.streams').setMethodName('batchappend');
-      answer(null, new SupportedMethods().setEventStoreServerVersion('23.10.0').setMethodsList([method]));
+      onFeatures(() => answer(null, new SupportedMethods().setEventStoreServerVersion('23.10.0').setMethodsList([method])));
     },
   });
   server.addService(StreamsService, {
@@ -54,11 +65,15 @@ export async function startMisbehavingEventStore(onAppend: AppendBehaviour, onRe
     },
     read: onRead,
   });
+  return `esdb://127.0.0.1:${await listen(server)}?tls=false`;
+}
+
+/** Until the test is finished. @returns the port. */
+export function listen(server: GrpcServer): Promise<number> {
   onTestFinished(() => server.forceShutdown());
-  const port = await new Promise<number>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
-  return `esdb://127.0.0.1:${port}?tls=false`;
 }
 
 /** A correct success at revision 0. */

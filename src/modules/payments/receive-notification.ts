@@ -3,13 +3,13 @@ import type { Claims, Notification, PaymentNotification } from '../../contracts/
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
+import { createThrottledLog, type ThrottledLog } from '../../platform/observe/throttled-log.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
 import { evaluateNotification, type EvaluateDeps } from './evaluate-notification.ts';
 import type { Cause } from './payment-stream.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
 import type { ProviderAccount, ReceiveOutcome, RefusalReason, WebhookRequest } from './providers/provider.ts';
 import type { RecentPayments } from './recent-payments.ts';
-import { createRefusalLog } from './refusal-log.ts';
 import { keepUnmatched } from './unmatched.ts';
 
 export interface ReceiveDeps {
@@ -48,7 +48,7 @@ const OUTCOMES_BY_WEIGHT: readonly ReceiveOutcome[] = ['unavailable', 'unknown-p
  */
 export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotification {
   const { accounts, metrics, log, now } = deps;
-  const refusals = createRefusalLog(log);
+  const throttled = createThrottledLog(log);
   const evaluating: EvaluateDeps = { ...deps, onAppended: (seconds) => metrics.appendSeconds.observe(seconds) };
 
   function refuse(request: ReceiveRequest, reason: RefusalReason): ReceiveOutcome {
@@ -57,7 +57,7 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     const labels = isKnown ? { provider: request.provider, account: request.account } : { provider: 'unknown', account: 'unknown' };
     metrics.webhookRefused.inc({ ...labels, reason });
     metrics.webhooks.inc({ ...labels, outcome: 'refused' });
-    refusals.note({ ...labels, reason, traceId: request.traceId });
+    throttled.note('warn', `${labels.provider}/${labels.account}/${reason}`, { event: 'webhook.refused', ...labels, reason, traceId: request.traceId });
     return 'refused';
   }
 
@@ -65,7 +65,7 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     const outcomes: ReceiveOutcome[] = [];
     for (const notification of notifications) {
       const startedAt = performance.now();
-      const outcome = await receiveOne(deps, evaluating, account.expects, notification, line, endsAt);
+      const outcome = await receiveOne({ ...deps, throttled }, evaluating, account.expects, notification, line, endsAt);
       outcomes.push(outcome);
       logReceived(log, { ...line, outcome, ...idsOf(notification), durationMs: Math.round(performance.now() - startedAt) });
       if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: line.provider, type: notification.providerType });
@@ -99,7 +99,7 @@ interface Line {
 }
 
 /** Expected failures of the store become `unavailable`; anything else is a bug and is thrown. */
-async function receiveOne(deps: ReceiveDeps, evaluating: EvaluateDeps, expects: Claims, notification: Notification, { traceId }: Line, endsAt: number): Promise<ReceiveOutcome> {
+async function receiveOne(deps: ReceiveDeps & { readonly throttled: ThrottledLog }, evaluating: EvaluateDeps, expects: Claims, notification: Notification, { traceId }: Line, endsAt: number): Promise<ReceiveOutcome> {
   if (notification.kind === 'not-handled') return 'not-handled';
   const cause = { causationId: notification.notificationId, traceId };
   const timeLeftMs = (): number => Math.max(1, endsAt - performance.now());
@@ -109,7 +109,7 @@ async function receiveOne(deps: ReceiveDeps, evaluating: EvaluateDeps, expects: 
     return await keep(deps, notification, cause, timeLeftMs());
   } catch (error) {
     if (!(error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError)) throw error;
-    deps.log.warn({ event: 'webhook.unavailable', payNo: notification.payNo, traceId, reason: error.message });
+    deps.throttled.note('warn', error.code, { event: 'webhook.unavailable', payNo: notification.payNo, traceId, reason: error.message });
     return 'unavailable';
   }
 }

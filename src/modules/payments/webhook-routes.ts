@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { toProblem } from '../../platform/http/problem.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
+import { createThrottledLog } from '../../platform/observe/throttled-log.ts';
 import { problemAnswer } from './providers/problem-answer.ts';
 import type { ReceiveOutcome } from './providers/provider.ts';
 import { providersByName } from './providers/registry.ts';
@@ -38,6 +39,7 @@ interface WebhookPath {
  * refuses, has the form the provider understands, and a success is never the answer to an error.
  */
 export function webhookRoutes({ receive, log }: WebhookRoutesDeps): FastifyPluginAsync {
+  const throttled = createThrottledLog(log);
   return async (scope) => {
     // The header says nothing that we believe, and a provider's malformed one must not cost a payment.
     scope.addHook('onRequest', async (request) => void (request.headers['content-type'] = 'application/octet-stream'));
@@ -53,9 +55,10 @@ export function webhookRoutes({ receive, log }: WebhookRoutesDeps): FastifyPlugi
       bodyLimit: WEBHOOK_BODY_SIZE_MAX,
       handlerTimeout: WEBHOOK_TIMEOUT_MS,
       errorHandler: (error, request, reply) => {
-        const outcome = outcomeOf(error, request);
-        if (outcome === 'unavailable') log.error({ event: 'webhook.failed', traceId: request.id, err: error });
-        void answerWith(outcome, request, reply);
+        const { status, type } = toProblem(error, request.id).problem;
+        if (status === 500) log.error({ event: 'webhook.failed', traceId: request.id, err: error });
+        else if (status > 500) throttled.note('warn', type, { event: 'webhook.unavailable', traceId: request.id, reason: type });
+        void answerWith(outcomeOf(status), request, reply);
       },
       handler: async (request, reply) => {
         const { provider, account } = request.params;
@@ -74,8 +77,7 @@ function answerWith(outcome: ReceiveOutcome, request: FastifyRequest, reply: Fas
 }
 
 /** What the server refused before or instead of our handler. Everything that is not the sender's fault is "try again". */
-function outcomeOf(error: unknown, request: FastifyRequest): ReceiveOutcome {
-  const { status } = toProblem(error, request.id).problem;
+function outcomeOf(status: number): ReceiveOutcome {
   if (status === 413) return 'too-large';
   return status < 500 ? 'malformed' : 'unavailable';
 }

@@ -37,7 +37,8 @@ export interface EventStore {
   /**
    * Appends atomically, within `deadlineMs` (default 3 s). After an unknown outcome (deadline, lost connection) it tries again with the same ids at the same
    * revision until `deadlineMs` is over; the store answers a repeated append with success.
-   * @throws DependencyUnavailableError when the store is away, AppendOutcomeUnknownError when it may or may not have happened.
+   * @throws DependencyUnavailableError when the store is away, AppendOutcomeUnknownError when it may or may not have happened,
+   * UnstorableError, and nothing is sent, when an event or the stream's name breaks our own rules (check-append.ts).
    */
   append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision, deadlineMs?: number): Promise<AppendResult>;
   /** All events of a stream, oldest first; empty when it does not exist. @throws DependencyUnavailableError */

@@ -1,5 +1,6 @@
 import { BACKWARDS, END, START, type ResolvedEvent, type StreamingRead } from '@eventstore/db-client';
-import { DependencyUnavailableError, PositionUnknownError } from '../../contracts/errors.ts';
+import { PositionUnknownError } from '../../contracts/errors.ts';
+import { assertStreamName } from './check-append.ts';
 import { kindOf } from './client-errors.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionSlot } from './connection-slot.ts';
@@ -7,9 +8,10 @@ import { DeadlinePassedError } from './deadline.ts';
 import type { AllPage, StoredEvent } from './event-store.ts';
 import { behindEvent, liesBehind, type Position } from './position.ts';
 import { toStoredEvent } from './stored-event.ts';
-import { GaveUpError, tryUntilDeadline } from './try-until-deadline.ts';
+import { tryUntilDeadline, unavailable } from './try-until-deadline.ts';
 
 export async function readStream(slot: ConnectionSlot, stream: string, deadlineMs: number): Promise<StoredEvent[]> {
+  assertStreamName(stream);
   try {
     return await repeat(slot, `read of ${stream}`, deadlineMs, (connection, timeoutMs) =>
       collect(connection, connection.client.readStream(stream), timeoutMs),
@@ -74,8 +76,7 @@ async function repeat<T>(slot: ConnectionSlot, what: string, deadlineMs: number,
   try {
     return await tryUntilDeadline(slot, { deadlineMs, answers: 'any' }, attempt);
   } catch (error) {
-    if (!(error instanceof GaveUpError)) throw error;
-    throw new DependencyUnavailableError('event-store', `${what}: ${error.message}`, { cause: error });
+    throw unavailable(what, error);
   }
 }
 

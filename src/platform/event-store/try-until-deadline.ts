@@ -1,10 +1,11 @@
+import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import { pause } from '../process/backoff.ts';
-import { kindOf, wasNeverSent } from './client-errors.ts';
+import { kindOf, NotReachedError, wasNotTaken } from './client-errors.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionSlot } from './connection-slot.ts';
 import { DeadlinePassedError } from './deadline.ts';
 
-/** All attempts failed. `uncertain` when one of them may have reached the server. */
+/** All attempts failed. `uncertain` when one of them may have been carried out. */
 export class GaveUpError extends Error {
   readonly uncertain: boolean;
   constructor(attempts: number, uncertain: boolean, cause: unknown) {
@@ -15,16 +16,28 @@ export class GaveUpError extends Error {
 }
 
 /**
+ * What the caller of the store is told: that it is away, also where it refuses for good (no access, stream deleted),
+ * which is for an operator to put right and nothing is lost meanwhile. A bug of ours stays what it is.
+ */
+export function unavailable(what: string, error: unknown): unknown {
+  if (error instanceof GaveUpError) return new DependencyUnavailableError('event-store', `${what}: ${error.message}`, { cause: error });
+  if (kindOf(error) !== 'refused') return error;
+  return new DependencyUnavailableError('event-store', `${what} was refused: ${(error as Error).message}`, { cause: error });
+}
+
+/**
  * Time for one attempt within the deadline. Twenty times the slowest fsync measured, and short enough that a second
  * attempt on a new connection still fits when the first one's peer had vanished without a word.
  */
 export const ATTEMPT_TIMEOUT_MS = 1_200;
 /** A refused connection costs next to nothing to try again; a restarted store is back within a second. */
 const RETRY_DELAY_MS = 100;
+/** Timers may go off a moment before the clock that measures them says so. */
+const TIMER_EARLY_MAX_MS = 10;
 
 interface Limits {
   readonly deadlineMs: number;
-  /** Which answers prove that the connection is alive for this kind of call. */
+  /** Which answers prove that the connection is alive for this kind of call. Nothing is appended before a node is reached. */
   readonly answers: 'append' | 'any';
 }
 
@@ -35,40 +48,48 @@ interface Limits {
  * @throws GaveUpError; any error that trying again cannot help is thrown as it is.
  */
 export async function tryUntilDeadline<T>(slot: ConnectionSlot, limits: Limits, attempt: (connection: Connection, timeoutMs: number) => Promise<T>): Promise<T> {
-  const endsAt = performance.now() + limits.deadlineMs;
+  const { deadlineMs, answers } = limits;
+  const endsAt = performance.now() + deadlineMs;
+  const timeoutMs = (): number => Math.max(1, Math.min(ATTEMPT_TIMEOUT_MS, endsAt - performance.now()));
   let uncertain = false;
   for (let attempts = 1; ; attempts++) {
     const connection = await slot.current();
-    const startedAt = performance.now();
-    const timeoutMs = Math.max(1, Math.min(ATTEMPT_TIMEOUT_MS, endsAt - startedAt));
+    connection.waitingSince[answers] ??= performance.now();
     try {
-      const result = await attempt(connection, timeoutMs);
-      noteAnswer(slot, connection, limits.answers);
+      if (answers === 'append') await connection.reach(timeoutMs());
+      const result = await attempt(connection, timeoutMs());
+      noteAnswer(slot, connection, answers);
       return result;
     } catch (error) {
       const kind = kindOf(error);
       if (kind !== 'away' && kind !== 'overdue') {
-        if (kind !== 'bug') noteAnswer(slot, connection, limits.answers);
-        throw error;
+        if (kind !== 'bug') noteAnswer(slot, connection, answers);
+        // A refusal says nothing of an attempt before it that was not answered.
+        throw kind === 'refused' && uncertain ? new GaveUpError(attempts, uncertain, error) : error;
       }
-      uncertain ||= !wasNeverSent(error);
+      uncertain ||= !wasNotTaken(error);
       slot.noteFailure();
-      if (kind === 'away' && isUseless(connection, error, limits.answers, startedAt)) slot.replace(connection);
+      if (kind === 'away' && isUseless(connection, error, answers)) slot.replace(connection);
       const hasTime = performance.now() + RETRY_DELAY_MS < endsAt;
-      if (!hasTime || slot.awayForMs() > limits.deadlineMs) throw new GaveUpError(attempts, uncertain, error);
+      if (!hasTime || slot.awayForMs() > deadlineMs) throw new GaveUpError(attempts, uncertain, error);
       await pause(RETRY_DELAY_MS);
     }
   }
 }
 
 function noteAnswer(slot: ConnectionSlot, connection: Connection, answers: Limits['answers']): void {
-  const now = performance.now();
-  connection.answered.any = now;
-  if (answers === 'append') connection.answered.append = now;
+  connection.waitingSince.any = null;
+  if (answers === 'append') connection.waitingSince.append = null;
   slot.noteAnswer();
 }
 
-/** A call that merely took too long says nothing against a connection on which others are being answered. */
-function isUseless(connection: Connection, error: unknown, answers: Limits['answers'], startedAt: number): boolean {
-  return !(error instanceof DeadlinePassedError) || connection.answered[answers] < startedAt;
+/**
+ * A call that merely took too long says nothing against a connection on which others are being answered, and one whose
+ * caller had little time left says little: it counts when nothing was answered for as long as an attempt may take.
+ */
+function isUseless({ waitingSince }: Connection, error: unknown, answers: Limits['answers']): boolean {
+  const reason = error instanceof NotReachedError ? error.cause : error;
+  if (!(reason instanceof DeadlinePassedError)) return true;
+  const since = waitingSince[answers];
+  return since !== null && performance.now() - since >= ATTEMPT_TIMEOUT_MS - TIMER_EARLY_MAX_MS;
 }

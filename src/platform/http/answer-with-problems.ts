@@ -1,16 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../observe/logger.ts';
+import { createThrottledLog } from '../observe/throttled-log.ts';
 import { rememberPaths } from './known-paths.ts';
 import { PROBLEM_MEDIA_TYPE, problem, toProblem, type Problem } from './problem.ts';
 
 /** Makes every refusal of the server, from a bad URL to a bug, an RFC 9457 problem document. */
 export function answerWithProblems(app: FastifyInstance, log: Logger): void {
   const paths = rememberPaths(app);
+  const throttled = createThrottledLog(log);
   app.setErrorHandler(async (error, request, reply) => {
     const { problem: answer, headers } = toProblem(error, request.id);
-    if (answer.status >= 500) {
-      log.error({ event: 'request.failed', traceId: request.id, method: request.method, route: request.routeOptions.url, status: answer.status, err: error });
-    }
+    const line = { event: 'request.failed', traceId: request.id, method: request.method, route: request.routeOptions.url, status: answer.status, err: error };
+    if (answer.status === 500) log.error(line);
+    // What is put off in an outage is one matter, however many ask.
+    else if (answer.status > 500) throttled.note('error', `${line.method} ${line.route} ${answer.type}`, line);
     return send(reply.headers(headers), answer);
   });
   app.setNotFoundHandler(async (request, reply) => {

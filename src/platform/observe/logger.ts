@@ -1,3 +1,4 @@
+import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
 import { pino, type DestinationStream, type Logger as PinoLogger, type LoggerOptions } from 'pino';
 import { redactLine } from './redact.ts';
 
@@ -9,8 +10,14 @@ export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'err
 
 /** @param destination of the lines; standard output without one. */
 export function createLogger(level: string, destination?: DestinationStream): PinoLogger {
-  const options: LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, hooks: { streamWrite: redactLine } };
+  const options: LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError }, hooks: { streamWrite: redactLine } };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** An outage is told by its message; where in the program it was noticed helps nobody, and comes with every line. */
+function describeError(error: unknown): object {
+  const isOutage = error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError;
+  return isOutage ? { type: error.name, code: error.code, message: error.message } : pino.stdSerializers.err(error as Error);
 }
 
 /** For tests and tools that have nobody to tell. */
