@@ -1,5 +1,5 @@
 import type { GrpcCall } from '../grpc/grpc-call.ts';
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { HandlerFailure } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import type { EventStore } from '../store/event-store.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -30,6 +30,6 @@ function decodeRequest(message: Buffer, nowMs: number): WriteOptions {
     if (reader.field === 1) options = decodeWriteOptions(reader.message(), nowMs);
     else reader.skip();
   }
-  if (options === null) throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'the options are missing');
+  if (options === null) throw new HandlerFailure('the options are missing');
   return options;
 }
