@@ -1,8 +1,9 @@
 import type { GrpcCall } from '../grpc/grpc-call.ts';
-import { HandlerFailure } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import type { EventStore } from '../store/event-store.ts';
 import { StoreError } from '../store/store-error.ts';
+import { isMetastream } from '../store/stream-metadata.ts';
 import type { WriteOptions } from '../wire/write-options.ts';
 import { decodeWriteOptions } from '../wire/write-options.ts';
 import { encodeDeleted } from '../wire/write-responses.ts';
@@ -31,5 +32,12 @@ function decodeRequest(message: Buffer, nowMs: number): WriteOptions {
     else reader.skip();
   }
   if (options === null) throw new HandlerFailure('the options are missing');
+  if (isMetastream(options.streamName)) throw metastreamKept(options.streamName);
   return options;
+}
+
+/** A real node accepts it; one kind of it ends the node, which then ends again whenever it is started on its data. */
+function metastreamKept(streamName: string): GrpcError {
+  const text = `'${streamName}' holds the metadata of a stream and is neither deleted nor tombstoned here: that may destroy a real node. Set other metadata instead`;
+  return new GrpcError(GRPC_CODE.INVALID_ARGUMENT, text);
 }

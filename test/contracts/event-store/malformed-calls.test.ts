@@ -169,6 +169,18 @@ function occurrences(body: Buffer, part: Buffer): number {
   return body.toString('latin1').split(part.toString('latin1')).length - 1;
 }
 
+describe('deleting and tombstoning the metadata of a stream', () => {
+  it.each(['$$', '$$$', '$$$$'])('is refused, for a name that begins with %s, and nothing is changed', async (prefix) => {
+    const stream = newStream('kept');
+    await client.setStreamMetadata(stream, { purpose: 'test' });
+    const refused = { code: INVALID_ARGUMENT, message: expect.stringContaining('may destroy a real node') as string };
+    await expect(client.deleteStream(prefix + stream)).rejects.toMatchObject(refused);
+    await expect(client.tombstoneStream(prefix + stream)).rejects.toMatchObject(refused);
+    expect(await client.getStreamMetadata(stream)).toMatchObject({ metadata: { purpose: 'test' } });
+    await client.setStreamMetadata(stream, { purpose: 'changed' });
+  });
+});
+
 describe('reads', () => {
   const all = (...rest: Buffer[]): Buffer => framed(field(1, Buffer.concat([field(2, field(2)), ...rest])));
   it.each([
