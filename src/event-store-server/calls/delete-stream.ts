@@ -19,7 +19,7 @@ export function handleDelete(store: EventStore, call: GrpcCall, now: () => numbe
       if (outcome instanceof StoreError) call.fail(storeFailure(outcome));
       else if (outcome.kind === 'stream_deleted') call.fail(streamDeleted(streamName));
       else if (outcome.kind === 'wrong_version') call.fail(wrongVersion('Delete', streamName, expected, outcome.current));
-      else reply(call, encodeDeleted(outcome.position));
+      else reply(call, encodeDeleted(outcome));
     });
   });
 }
