@@ -4,6 +4,7 @@ import { checkpointContract } from './event-store/checkpoint-contract.ts';
 import { connectionContract } from './event-store/connection-contract.ts';
 import { positionContract } from './event-store/position-contract.ts';
 import { readContract } from './event-store/read-contract.ts';
+import { refusalContract } from './event-store/refusal-contract.ts';
 import { serversUnderTest, useServer } from './event-store/server-under-test.ts';
 import { streamLifecycleContract } from './event-store/stream-lifecycle-contract.ts';
 import { subscriptionContract } from './event-store/subscription-contract.ts';
@@ -20,6 +21,7 @@ describe.each(serversUnderTest())('$name', (server) => {
   appendContract(fixture);
   readContract(fixture);
   positionContract(fixture);
+  refusalContract(fixture);
   streamLifecycleContract(fixture);
   subscriptionContract(fixture);
   checkpointContract(fixture);

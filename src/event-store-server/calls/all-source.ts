@@ -1,4 +1,4 @@
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { HandlerFailure } from '../grpc/grpc-status.ts';
 import type { LogEntry } from '../store/event-log.ts';
 import type { EventStore } from '../store/event-store.ts';
 import type { AllStart, FilterOptions, LogPosition, ReadRequest } from '../wire/read-request.ts';
@@ -80,7 +80,7 @@ function filteredFrames(store: EventStore, request: ReadRequest, filter: FilterO
 }
 
 function checkpointsOf(store: EventStore, filter: FilterOptions, start: SubscriptionStart, naming: CheckpointNaming): Checkpoints {
-  if (filter.checkpointIntervalEvents < 1) throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'the checkpoint interval must be positive');
+  if (filter.checkpointIntervalEvents < 1) throw new HandlerFailure('the checkpoint interval must be positive');
   if (naming === 'next-place') return new NextPlaceCheckpoints(filter, start, () => store.nextPosition());
   return new SeenPlaceCheckpoints(filter, start.readFrom === 0 ? 0 : null);
 }

@@ -1,5 +1,5 @@
 import type { GrpcCall } from '../grpc/grpc-call.ts';
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { HandlerFailure } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import type { EventStore } from '../store/event-store.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -51,6 +51,6 @@ function decodeContent(message: Buffer): { field: number; body: ProtobufReader }
   return content;
 }
 
-function outOfOrder(): GrpcError {
-  return new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'an append is its options followed by its events');
+function outOfOrder(): HandlerFailure {
+  return new HandlerFailure('an append is its options followed by its events');
 }

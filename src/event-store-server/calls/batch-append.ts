@@ -1,5 +1,5 @@
 import type { CallReceiver, GrpcCall } from '../grpc/grpc-call.ts';
-import { GrpcError, OK_STATUS } from '../grpc/grpc-status.ts';
+import { GrpcError, HandlerFailure, OK_STATUS } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import type { EventStore } from '../store/event-store.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -183,6 +183,6 @@ function nameInOptions(options: Buffer): string {
 }
 
 function badRequest(error: unknown): BatchFailure {
-  if (error instanceof GrpcError) return { kind: 'bad_request', message: error.message };
+  if (error instanceof GrpcError) return { kind: 'bad_request', message: error instanceof HandlerFailure ? error.reason : error.message };
   throw error;
 }

@@ -1,8 +1,9 @@
 import type { GrpcCall } from '../grpc/grpc-call.ts';
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import type { EventStore } from '../store/event-store.ts';
 import { StoreError } from '../store/store-error.ts';
+import { isMetastream } from '../store/stream-metadata.ts';
 import type { WriteOptions } from '../wire/write-options.ts';
 import { decodeWriteOptions } from '../wire/write-options.ts';
 import { encodeDeleted } from '../wire/write-responses.ts';
@@ -18,7 +19,7 @@ export function handleDelete(store: EventStore, call: GrpcCall, now: () => numbe
       if (outcome instanceof StoreError) call.fail(storeFailure(outcome));
       else if (outcome.kind === 'stream_deleted') call.fail(streamDeleted(streamName));
       else if (outcome.kind === 'wrong_version') call.fail(wrongVersion('Delete', streamName, expected, outcome.current));
-      else reply(call, encodeDeleted(outcome.position));
+      else reply(call, encodeDeleted(outcome));
     });
   });
 }
@@ -30,6 +31,13 @@ function decodeRequest(message: Buffer, nowMs: number): WriteOptions {
     if (reader.field === 1) options = decodeWriteOptions(reader.message(), nowMs);
     else reader.skip();
   }
-  if (options === null) throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'the options are missing');
+  if (options === null) throw new HandlerFailure('the options are missing');
+  if (isMetastream(options.streamName)) throw metastreamKept(options.streamName);
   return options;
+}
+
+/** A real node accepts it; one kind of it ends the node, which then ends again whenever it is started on its data. */
+function metastreamKept(streamName: string): GrpcError {
+  const text = `'${streamName}' holds the metadata of a stream and is neither deleted nor tombstoned here: that may destroy a real node. Set other metadata instead`;
+  return new GrpcError(GRPC_CODE.INVALID_ARGUMENT, text);
 }

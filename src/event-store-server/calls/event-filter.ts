@@ -1,4 +1,4 @@
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { HandlerFailure } from '../grpc/grpc-status.ts';
 import type { EventStore } from '../store/event-store.ts';
 import type { LogEntry } from '../store/event-log.ts';
 import type { FilterOptions } from '../wire/read-request.ts';
@@ -10,7 +10,7 @@ const REMEMBERED_NAMES_MAX = 10_000;
 
 /**
  * A filter on stream names or event types. Regular expressions are JavaScript's here and .NET's on the real
- * server; the common part of both is what a client should use. Throws INVALID_ARGUMENT for one that is invalid.
+ * server; the common part of both is what a client should use. Throws UNKNOWN for one that is invalid, as the real server does.
  */
 export function createEventFilter(options: FilterOptions, store: EventStore): EventFilter {
   const matches = options.regex === '' ? prefixMatch(options.prefixes) : regexMatch(options.regex);
@@ -36,7 +36,7 @@ function compile(source: string): RegExp {
     try {
       return new RegExp(source);
     } catch (error) {
-      throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, `the filter is not a valid regular expression: ${String(error)}`);
+      throw new HandlerFailure(`the filter is not a valid regular expression: ${String(error)}`);
     }
   }
 }

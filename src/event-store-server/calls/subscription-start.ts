@@ -1,4 +1,4 @@
-import { GRPC_CODE, GrpcError, handlerFailure } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure } from '../grpc/grpc-status.ts';
 import type { EventStore } from '../store/event-store.ts';
 import type { AllStart, LogPosition } from '../wire/read-request.ts';
 import { placeOf } from './checkpoints.ts';
@@ -34,7 +34,7 @@ export function subscriptionStart(store: EventStore, from: AllStart, naming: Che
 /** The event at the commit is taken as seen, whatever the prepare. Beyond the newest event it is one from the end: every later event comes. */
 function afterSeenPlace(store: EventStore, { commit }: LogPosition, headPosition: number): SubscriptionStart {
   if (commit > headPosition) return begun(placeOf(headPosition), true, headPosition);
-  if (!store.hasEventAt(commit)) throw handlerFailure(`${commit} is no position of an event`);
+  if (!store.hasEventAt(commit)) throw new HandlerFailure(`${commit} is no position of an event`);
   return begun(placeOf(commit), false, headPosition);
 }
 

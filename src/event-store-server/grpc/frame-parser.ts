@@ -1,4 +1,4 @@
-import { GRPC_CODE, GrpcError } from './grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure } from './grpc-status.ts';
 
 /** Every gRPC message is preceded by a compression flag (1 byte) and its length (4 bytes, big endian). */
 export const FRAME_HEADER_BYTES = 5;
@@ -55,6 +55,7 @@ export class FrameParser {
 }
 
 function messageSize(bytes: Buffer, offset: number): number {
+  if ((bytes[offset] ?? 0) > 1) throw new HandlerFailure('the compression flag of a message is 0 or 1');
   if (bytes[offset] !== 0) throw new GrpcError(GRPC_CODE.UNIMPLEMENTED, 'compressed messages are not supported');
   const size = bytes.readUInt32BE(offset + 1);
   if (size > MESSAGE_SIZE_MAX_BYTES) {

@@ -3,7 +3,7 @@ import { constants } from 'node:http2';
 import { MalformedMessageError } from '../protobuf/protobuf-reader.ts';
 import { FrameParser } from './frame-parser.ts';
 import type { GrpcStatus } from './grpc-status.ts';
-import { GRPC_CODE, GrpcError, statusTrailers } from './grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure, statusTrailers } from './grpc-status.ts';
 
 const RESPONSE_HEADERS = { ':status': 200, 'content-type': 'application/grpc', 'grpc-accept-encoding': 'identity' };
 
@@ -16,7 +16,7 @@ const TIMER_MAX_MS = 0x7fffffff;
 const TIMEOUT_UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
 export interface CallReceiver {
-  /** One request message. A throw ends the call: GrpcError as it says, a malformed message as INTERNAL. */
+  /** One request message. A throw ends the call: GrpcError as it says, a malformed message as UNKNOWN. */
   message(message: Buffer): void;
   /** The caller has sent everything. */
   halfClose(): void;
@@ -115,7 +115,7 @@ export class GrpcCall {
   /** Ends the call with what was thrown. An unforeseen error is INTERNAL, and its text goes to the caller. */
   fail(error: unknown): void {
     if (error instanceof GrpcError) this.finish(error);
-    else if (error instanceof MalformedMessageError) this.finish(new GrpcError(GRPC_CODE.INTERNAL, `malformed request: ${error.message}`));
+    else if (error instanceof MalformedMessageError) this.finish(new HandlerFailure(`malformed request: ${error.message}`));
     else this.finish(new GrpcError(GRPC_CODE.INTERNAL, error instanceof Error ? error.message : String(error)));
   }
 

@@ -38,8 +38,14 @@ export class GrpcError extends Error implements GrpcStatus {
  * What the real server answers where it did not foresee a request: UNKNOWN and this text. The reason, which it keeps to
  * itself unless it is told to give details, comes after it.
  */
-export function handlerFailure(reason: string): GrpcError {
-  return new GrpcError(GRPC_CODE.UNKNOWN, `Exception was thrown by handler. ${reason}`);
+export class HandlerFailure extends GrpcError {
+  override name = 'HandlerFailure';
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(GRPC_CODE.UNKNOWN, `Exception was thrown by handler. ${reason}`);
+    this.reason = reason;
+  }
 }
 
 /**

@@ -11,7 +11,7 @@ import { openDatabase } from './open-database.ts';
 import type { OpenedDatabase } from './open-database.ts';
 import { StoreError } from './store-error.ts';
 import { StreamDirectory } from './stream-directory.ts';
-import { StreamIndex } from './stream-index.ts';
+import { StreamIndex, TOMBSTONE_ROW_REVISION } from './stream-index.ts';
 import { firstReadableRevision, isExpired } from './stream-metadata.ts';
 import { StreamWriter } from './stream-writer.ts';
 import type { WriteOutcome } from './stream-writer.ts';
@@ -102,6 +102,19 @@ export class EventStore {
   /** -1 for a stream without events. */
   lastRevision(streamName: string): number {
     return this.#streams.get(streamName).lastRevision;
+  }
+
+  isTombstoned(streamName: string): boolean {
+    return this.#streams.isTombstoned(this.#streams.get(streamName));
+  }
+
+  /** The events as they were written, whatever the metadata of the stream hide; a tombstone is the last of them. */
+  writtenForwards(streamName: string, from: number, limit: PageLimit): LogEntry[] {
+    const { id, lastRevision, tombstoned } = this.#streams.get(streamName);
+    if (id === null || from > TOMBSTONE_ROW_REVISION) return [];
+    if (from <= lastRevision) return this.#log.streamForwards(id, from, limit);
+    const tombstone = tombstoned ? this.#log.at(id, TOMBSTONE_ROW_REVISION) : null;
+    return tombstone === null ? [] : [tombstone];
   }
 
   streamForwards(streamName: string, from: number, limit: PageLimit): StreamPage {

@@ -17,13 +17,14 @@ export class RecentEventIds {
   /** Of the open transaction. */
   readonly #uncommitted = new Map<string, WrittenAt>();
 
+  /** The first place of an id is remembered, as on the real server; later ones are not. */
   remember(id: string, streamId: number, revision: number): void {
-    this.#uncommitted.set(id, { streamId, revision });
+    if (this.#placeOf(id) === undefined) this.#uncommitted.set(id, { streamId, revision });
   }
 
-  /** null for an id that is unknown or was last seen in another stream. */
+  /** null for an id that is unknown or was first seen in another stream. */
   find(id: string, streamId: number): number | null {
-    const place = this.#uncommitted.get(id) ?? this.#places.get(id);
+    const place = this.#placeOf(id);
     return place !== undefined && place.streamId === streamId ? place.revision : null;
   }
 
@@ -34,5 +35,9 @@ export class RecentEventIds {
 
   rolledBack(): void {
     this.#uncommitted.clear();
+  }
+
+  #placeOf(id: string): WrittenAt | undefined {
+    return this.#uncommitted.get(id) ?? this.#places.get(id);
   }
 }

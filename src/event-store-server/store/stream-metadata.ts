@@ -58,6 +58,11 @@ export function isExpired(metadata: StreamMetadata, createdMs: number, nowMs: nu
   return metadata.maxAgeMs !== null && createdMs < nowMs - metadata.maxAgeMs;
 }
 
+/** Whether a reader of the stream does not get the event. */
+export function isHidden(metadata: StreamMetadata, lastRevision: number, event: { revision: number; createdMs: number }, nowMs: number): boolean {
+  return metadata.softDeleted || event.revision < firstReadableRevision(metadata, lastRevision) || isExpired(metadata, event.createdMs, nowMs);
+}
+
 function parseObject(json: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(json);

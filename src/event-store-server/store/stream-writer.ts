@@ -9,11 +9,11 @@ import { after } from './event-log.ts';
 import { RecentEventIds } from './recent-event-ids.ts';
 import type { StreamDirectory, StreamState } from './stream-directory.ts';
 import { TOMBSTONE_ROW_REVISION } from './stream-index.ts';
-import { SOFT_DELETE_JSON, isMetastream, metastreamOf, originalStreamOf, withTruncateBefore } from './stream-metadata.ts';
+import { SOFT_DELETE_JSON, isHidden, isMetastream, metastreamOf, originalStreamOf, withTruncateBefore } from './stream-metadata.ts';
 
 export type WriteOutcome =
-  /** Also for a retry of what is already there. `revision` is -1 after an empty append to a new stream. */
-  | { kind: 'stored'; revision: number; position: number }
+  /** Also for a retry of what is already there; without a position when that is hidden by now. `revision` is -1 after an empty append to a new stream. */
+  | { kind: 'stored'; revision: number; position: number | null }
   | { kind: 'wrong_version'; current: number }
   | { kind: 'stream_deleted' };
 
@@ -112,7 +112,8 @@ export class StreamWriter {
     if (decision.kind === 'wrong_version') return { kind: 'wrong_version', current: stream.lastRevision };
     const original = stream.id === null ? null : this.#log.at(stream.id, decision.lastRevision);
     if (original === null) throw new Error(`event ${decision.lastRevision} of ${stream.name} was found and is gone`);
-    return { kind: 'stored', revision: decision.lastRevision, position: original.position };
+    const hidden = isHidden(this.#streams.metadata(stream), stream.lastRevision, original, this.#now());
+    return { kind: 'stored', revision: decision.lastRevision, position: hidden ? null : original.position };
   }
 
   #insertAll(stream: StreamState, events: readonly ProposedEvent[]): number {

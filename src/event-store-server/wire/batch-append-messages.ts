@@ -1,5 +1,5 @@
 import { frame } from '../grpc/frame-parser.ts';
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { HandlerFailure } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import type { ProtobufWriter } from '../protobuf/protobuf-writer.ts';
 import { encode } from '../protobuf/protobuf-writer.ts';
@@ -25,7 +25,7 @@ export interface BatchAddress {
   streamName: string;
 }
 
-/** Throws INVALID_ARGUMENT without a correlation id: such an append could never be answered. */
+/** Throws UNKNOWN without a correlation id: such an append could never be answered. */
 export function decodeBatchChunk(message: Buffer): BatchChunk {
   const reader = new ProtobufReader(message);
   let correlationMessage: Buffer | null = null;
@@ -39,7 +39,7 @@ export function decodeBatchChunk(message: Buffer): BatchChunk {
   }
   const correlationId = correlationMessage === null ? null : decodeUuid(correlationMessage);
   if (correlationMessage === null || correlationId === null) {
-    throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'a batch append needs a correlation id that is a UUID');
+    throw new HandlerFailure('a batch append needs a correlation id that is a UUID');
   }
   return { ...chunk, correlationId, correlationMessage };
 }
@@ -78,7 +78,7 @@ export function batchFailureFrame(to: BatchAddress, failure: BatchFailure): Buff
       writer.string(2, 'message' in failure ? failure.message : form.type);
       writer.message(3, () => {
         writer.string(1, `type.googleapis.com/${form.type}`);
-        writer.message(2, () => writeFailureDetail(writer, to, failure));
+        if (failure.kind !== 'timeout') writer.message(2, () => writeFailureDetail(writer, to, failure));
       });
     }),
   );

@@ -1,5 +1,5 @@
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure } from '../grpc/grpc-status.ts';
 import { decodeUuid } from './uuid.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -15,7 +15,7 @@ export interface ProposedEvent {
   metadata: Buffer;
 }
 
-/** Throws INVALID_ARGUMENT for an event without a usable id, type or content type. */
+/** Throws INVALID_ARGUMENT for an event without type or content type, and UNKNOWN for one whose id or type cannot be used. */
 export function decodeProposedEvent(reader: ProtobufReader): ProposedEvent {
   const labels = new Map<string, string>();
   let id: string | null = null;
@@ -28,9 +28,9 @@ export function decodeProposedEvent(reader: ProtobufReader): ProposedEvent {
     else if (reader.field === 4) data = reader.bytes();
     else reader.skip();
   }
-  if (id === null || id === NIL_UUID) throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'an event needs an id that is a UUID and not zero');
+  if (id === null || id === NIL_UUID) throw new HandlerFailure('an event needs an id that is a UUID and not zero');
   const type = required(labels, 'type');
-  if (type === '') throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, 'the type of an event must not be empty');
+  if (type === '') throw new HandlerFailure('the type of an event must not be empty');
   return { id, type, isJson: required(labels, 'content-type') === 'application/json', data, metadata };
 }
 

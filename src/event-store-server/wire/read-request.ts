@@ -1,4 +1,4 @@
-import { GRPC_CODE, GrpcError, handlerFailure } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure } from '../grpc/grpc-status.ts';
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
 import { decodeStreamName, validStreamName } from './write-options.ts';
 
@@ -47,10 +47,10 @@ const DEFAULT_SEARCH_WINDOW_EVENTS = 32;
 
 /** Sentinel for "from the end": the largest uint64, which clients also send for -1. */
 const END_SENTINEL = 0xffff_ffff_ffff_ffffn;
-/** Positions are signed on the real server. */
-const POSITION_MAX = 0x7fff_ffff_ffff_ffffn;
+/** Positions and revisions are signed on the real server. */
+const SIGNED_MAX = 0x7fff_ffff_ffff_ffffn;
 
-/** Throws INVALID_ARGUMENT for options that do not go together, as the real server does. */
+/** Throws INVALID_ARGUMENT for options that do not go together and UNKNOWN for values that cannot be, as the real server does. */
 export function decodeReadRequest(message: Buffer): ReadRequest {
   const reader = new ProtobufReader(message);
   let options: ReadRequest | null = null;
@@ -58,7 +58,7 @@ export function decodeReadRequest(message: Buffer): ReadRequest {
     if (reader.field === 1) options = decodeOptions(reader.message());
     else reader.skip();
   }
-  if (options === null) throw invalid('the read options are missing');
+  if (options === null) throw new HandlerFailure('the read options are missing');
   return checked(options);
 }
 
@@ -91,7 +91,8 @@ function checked(request: ReadRequest): ReadRequest {
   if (request.target.kind === 'stream') validStreamName(request.target.name);
   if (request.target.kind === 'stream' && request.filter !== null) throw invalid('only $all can be filtered');
   if (request.countMax === null && request.backwards) throw invalid('a subscription reads forwards only');
-  if (request.countMax === 0) throw invalid('the maximum count must be positive');
+  if (request.countMax === 0) throw unreadable(request.target);
+  if (request.target.kind === 'stream' && request.target.from === 'end' && request.countMax !== null && !request.backwards) throw unreadable(request.target);
   return request;
 }
 
@@ -130,12 +131,14 @@ function decodePosition(reader: ProtobufReader): AllStart {
     else reader.skip();
   }
   if (commit === END_SENTINEL && prepare === END_SENTINEL) return 'end';
-  if (commit > POSITION_MAX || prepare > commit) throw handlerFailure(`{commit: ${commit}, prepare: ${prepare}} is no position`);
+  if (commit > SIGNED_MAX || prepare > commit) throw new HandlerFailure(`{commit: ${commit}, prepare: ${prepare}} is no position`);
   return commit === 0n ? 'start' : { commit: asNumber(commit), prepare: asNumber(prepare) };
 }
 
 function asRevision(value: bigint): StreamTarget['from'] {
-  return value === END_SENTINEL ? 'end' : asNumber(value);
+  if (value === END_SENTINEL) return 'end';
+  if (value > SIGNED_MAX) throw new HandlerFailure(`${value} is no revision`);
+  return asNumber(value);
 }
 
 /** No store holds 2^53 events or bytes, so anything beyond is simply past the end. */
@@ -155,7 +158,7 @@ function decodeFilter(reader: ProtobufReader): FilterOptions {
     else reader.skip();
   }
   if (expression === null) throw invalid('the filter has no expression');
-  if (searchWindow === 0) throw invalid('the search window must be positive');
+  if (searchWindow === 0) throw new HandlerFailure('the search window must be positive');
   return { ...expression, windowEvents: searchWindow, checkpointIntervalEvents: searchWindow * multiplier };
 }
 
@@ -177,6 +180,11 @@ function asksForText(reader: ProtobufReader): boolean {
     reader.skip();
   }
   return text;
+}
+
+/** The real server's answer to a count of zero, and to reading forwards from the end of a stream. ($all with a count of zero it never answers.) */
+function unreadable({ kind }: ReadTarget): GrpcError {
+  return new GrpcError(GRPC_CODE.UNKNOWN, kind === 'stream' ? 'Unexpected ReadStreamResult: Error' : 'Unexpected ReadAllResult: Error');
 }
 
 function invalid(message: string): GrpcError {

@@ -1,5 +1,5 @@
 import { ProtobufReader } from '../protobuf/protobuf-reader.ts';
-import { GRPC_CODE, GrpcError } from '../grpc/grpc-status.ts';
+import { GRPC_CODE, GrpcError, HandlerFailure } from '../grpc/grpc-status.ts';
 
 /** What a writer claims about the stream before its write; a bigint is the exact revision of the last event. */
 export type ExpectedRevision = bigint | 'no_stream' | 'any' | 'stream_exists';
@@ -29,7 +29,7 @@ export function decodeStreamName(identifier: ProtobufReader): string {
   return name;
 }
 
-/** Throws INVALID_ARGUMENT when the stream or the expectation is missing, or the name is one no stream can have. */
+/** Throws INVALID_ARGUMENT when the expectation is missing, and UNKNOWN when the stream is. */
 export function decodeWriteOptions(reader: ProtobufReader, nowMs: number): WriteOptions {
   let streamName = '';
   let expected: ExpectedRevision | null = null;
@@ -46,15 +46,24 @@ export function decodeWriteOptions(reader: ProtobufReader, nowMs: number): Write
 
 /** "$$" would be the metadata of a stream without a name. */
 export function validStreamName(name: string): string {
-  if (name === '' || name === '$$') throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, `'${name}' is not a valid stream name`);
+  if (name === '') throw new HandlerFailure('a stream has a name');
+  if (name === '$$') throw new GrpcError(GRPC_CODE.INVALID_ARGUMENT, `'${name}' is not a valid stream name`);
   return name;
 }
 
 function decodeExpected(reader: ProtobufReader): ExpectedRevision | null {
-  if (reader.field === 2) return reader.uint64();
+  if (reader.field === 2) return exactRevision(reader.uint64());
   const named = ({ 3: 'no_stream', 4: 'any', 5: 'stream_exists' } as const)[reader.field];
   reader.skip();
   return named ?? null;
+}
+
+/** Revisions are signed on the real server: all bits set is -1, which stands for no stream. */
+function exactRevision(value: bigint): ExpectedRevision {
+  const signed = BigInt.asIntN(64, value);
+  if (signed === -1n) return 'no_stream';
+  if (signed < 0n) throw new HandlerFailure(`${value} is no revision`);
+  return signed;
 }
 
 /** google.protobuf.Timestamp and Duration: seconds and nanoseconds, both possibly negative. */

@@ -5,7 +5,8 @@ import type { ExpectedRevision } from './write-options.ts';
 /** Where a write ended up. `revision` is -1 after an empty append to a stream that does not exist. */
 export interface Stored {
   revision: number;
-  position: number;
+  /** null after a repeat of an event that can no longer be read: the real server looks it up as a reader would. */
+  position: number | null;
 }
 
 export function encodeAppendStored(stored: Stored): Buffer {
@@ -27,20 +28,25 @@ export function encodeAppendWrongVersion(current: number, expected: ExpectedRevi
 }
 
 /** The answer to Delete and Tombstone. */
-export function encodeDeleted(position: number): Buffer {
-  return encode((writer) => writer.message(1, () => writePosition(writer, position)));
+export function encodeDeleted({ position }: Stored): Buffer {
+  return encode((writer) => writePosition(writer, position, { place: 1, none: 2 }));
 }
 
 export function writeStored(writer: ProtobufWriter, stored: Stored): void {
   if (stored.revision >= 0) writer.varint(1, stored.revision);
   else writer.empty(2);
-  writer.message(3, () => writePosition(writer, stored.position));
+  writePosition(writer, stored.position, { place: 3, none: 4 });
 }
 
 /** Commit and prepare are the same: there are no transactions spanning records here. */
-export function writePosition(writer: ProtobufWriter, position: number): void {
-  writer.varint(1, position);
-  writer.varint(2, position);
+function writePosition(writer: ProtobufWriter, position: number | null, fields: { place: number; none: number }): void {
+  if (position === null) writer.empty(fields.none);
+  else {
+    writer.message(fields.place, () => {
+      writer.varint(1, position);
+      writer.varint(2, position);
+    });
+  }
 }
 
 interface ExpectedFields {

@@ -1,6 +1,6 @@
 import { StreamDeletedError, WrongExpectedVersionError, MaxAppendSizeExceededError, DeadlineExceededError, EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import type { AppendResult, AppendToStreamOptions } from '@eventstore/db-client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { disposeClient } from './server-under-test.ts';
 import type { Fixture } from './server-under-test.ts';
 import { eventContents } from './event-contents-contract.ts';
@@ -24,6 +24,7 @@ export function appendContract(fixture: Fixture): void {
     expectedRevisions(fixture, extra);
     eventContents(fixture, extra);
     retries(fixture, extra);
+    retriesAfterwards(fixture, extra);
     limits(fixture, extra);
     failuresAsResults(fixture, extra);
   });
@@ -124,6 +125,39 @@ function retries(fixture: Fixture, extra: AppendToStreamOptions): void {
     await fixture.client.appendToStream(stream, events(2), extra);
     expect(await fixture.client.appendToStream(stream, [], extra)).toMatchObject({ success: true, nextExpectedRevision: 1n });
     expect(revisions(await collect(fixture.client.readStream(stream)))).toEqual([0n, 1n]);
+  });
+}
+
+function retriesAfterwards(fixture: Fixture, extra: AppendToStreamOptions): void {
+  it.each<[string, number, (stream: string) => Promise<unknown>]>([
+    ['truncated', 1, (stream) => fixture.client.setStreamMetadata(stream, { truncateBefore: 2 })],
+    ['cut off by the maximum count', 1, (stream) => fixture.client.setStreamMetadata(stream, { maxCount: 1 })],
+    ['deleted', 0, (stream) => fixture.client.deleteStream(stream)],
+  ])('answers a retry of events that are %s by now without a position, and stores nothing', async (_how, visible, hide) => {
+    const stream = newStream('retry');
+    const batch = events(2);
+    const first = await fixture.client.appendToStream(stream, batch, { ...extra, expectedRevision: 'no_stream' });
+    await fixture.client.appendToStream(stream, events(1), { ...extra, expectedRevision: 1n });
+    await hide(stream);
+    await vi.waitFor(async () => expect(await collect(fixture.client.readStream(stream)).catch(() => [])).toHaveLength(visible));
+    for (const expectedRevision of ['no_stream', 'any'] as const) {
+      const again = await fixture.client.appendToStream(stream, batch, { ...extra, expectedRevision });
+      expect(first.position).toBeDefined();
+      expect(again).toMatchObject({ success: true, nextExpectedRevision: 1n });
+      expect(again.position).toBeUndefined();
+    }
+    expect(await collect(fixture.client.readStream(stream)).catch(() => [])).toHaveLength(visible);
+  });
+
+  it('remembers for any and stream_exists the first place of an id', async () => {
+    const [one, two] = [newStream('retry'), newStream('retry')];
+    const batch = events(1);
+    const first = await fixture.client.appendToStream(one, batch, extra);
+    await fixture.client.appendToStream(two, batch, extra);
+    for (const expectedRevision of ['any', 'stream_exists'] as const) expect(await fixture.client.appendToStream(one, batch, { ...extra, expectedRevision })).toEqual(first);
+    expect(await fixture.client.appendToStream(two, batch, extra)).toMatchObject({ nextExpectedRevision: 1n });
+    expect(await fixture.client.appendToStream(one, batch, { ...extra, expectedRevision: 0n })).toMatchObject({ nextExpectedRevision: 1n });
+    expect(await fixture.client.appendToStream(one, batch, extra)).toEqual(first);
   });
 }
 

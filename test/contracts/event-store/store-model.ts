@@ -14,8 +14,8 @@ export interface ModelEvent {
 }
 
 export type ModelOutcome =
-  /** `at` is the event whose position is answered; null for the empty log. */
-  | { kind: 'stored'; revision: number; at: ModelEvent | null }
+  /** `at` is the event whose position is answered, if one is; null for the empty log. */
+  | { kind: 'stored'; revision: number; at: ModelEvent | null; hidden?: boolean }
   | { kind: 'wrong_version'; current: number }
   | { kind: 'stream_deleted' };
 
@@ -36,7 +36,7 @@ export class StoreModel {
   readonly log: ModelEvent[] = [];
   readonly #streams = new Map<string, ModelEvent[]>();
   readonly #buried = new Set<string>();
-  /** Ids that the store still remembers, each where it was written last. */
+  /** Ids that the store still remembers, each where it was written first. */
   readonly #recent = new Map<string, ModelEvent>();
   nowMs = 0;
 
@@ -101,14 +101,22 @@ export class StoreModel {
     if (typeof expected === 'string' && expected !== 'no_stream') {
       const written = ids.map((id) => this.#recent.get(id)).map((event) => (event?.stream === stream ? event : undefined));
       if (written[0] === undefined) return null;
-      return written.includes(undefined) ? wrong : stored(written.at(-1));
+      return written.includes(undefined) ? wrong : this.#repeated(written.at(-1));
     }
     const next = expected === 'no_stream' ? 0 : Number(expected) + 1;
     if (next === events.length) return null;
     const there = ids.map((_, index) => events[next + index]);
-    if (ids.length > 0 && there.every((event, index) => event?.id === ids[index] && event !== undefined)) return stored(there.at(-1));
+    if (ids.length > 0 && there.every((event, index) => event?.id === ids[index] && event !== undefined)) return this.#repeated(there.at(-1));
     const beginsAnew = next === 0 && this.#softDeleted(stream) && ids.length > 0 && there[0]?.id !== ids[0];
     return beginsAnew ? null : wrong;
+  }
+
+  /** The place of an event is answered only when a reader would get the event. */
+  #repeated(at: ModelEvent | undefined): ModelOutcome {
+    if (at === undefined) throw new Error('an append of events has a last one');
+    const readable = this.readable(at.stream);
+    const hidden = typeof readable === 'string' || !readable.events.includes(at) || !readable.visible(at);
+    return { kind: 'stored', revision: at.revision, at, hidden };
   }
 
   #write(stream: string, id: string | null, data: string): ModelEvent {
@@ -116,7 +124,7 @@ export class StoreModel {
     const event = { stream, revision: events.length, id, data, createdMs: this.nowMs, position: 0 };
     this.#streams.set(stream, [...events, event]);
     this.log.push(event);
-    if (id !== null) this.#recent.set(id, event);
+    if (id !== null && !this.#recent.has(id)) this.#recent.set(id, event);
     return event;
   }
 
@@ -137,7 +145,3 @@ export class StoreModel {
   }
 }
 
-function stored(at: ModelEvent | undefined): ModelOutcome {
-  if (at === undefined) throw new Error('an append of events has a last one');
-  return { kind: 'stored', revision: at.revision, at };
-}

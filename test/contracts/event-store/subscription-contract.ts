@@ -1,11 +1,15 @@
 import { StreamDeletedError, eventTypeFilter, excludeSystemEvents, streamNameFilter } from '@eventstore/db-client';
 import type { AllStreamSubscription, Position, ResolvedEvent, StreamSubscription } from '@eventstore/db-client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Fixture } from './server-under-test.ts';
-import { events, indexes, largeEvents, newStream } from './test-events.ts';
+import { collect, events, indexes, largeEvents, newStream, revisions } from './test-events.ts';
 
 export function subscriptionContract(fixture: Fixture): void {
-  describe('subscribing to a stream', () => toAStream(fixture));
+  describe('subscribing to a stream', () => {
+    toAStream(fixture);
+    toATruncatedStream(fixture);
+    toATombstonedStream(fixture);
+  });
   describe('subscribing to $all', () => toAll(fixture));
   describe('checkpoints', () => checkpoints(fixture));
 }
@@ -67,22 +71,69 @@ function toAStream(fixture: Fixture): void {
     expect(indexes(await taken)).toEqual([0, 1]);
   });
 
-  it('ends with an error when the stream is tombstoned', async () => {
-    const stream = newStream('subscribe');
-    await fixture.client.appendToStream(stream, events(1));
-    const subscription = fixture.client.subscribeToStream(stream);
-    const caughtUp = once(subscription, 'caughtUp');
-    const ended = take(subscription, 2).catch((error: unknown) => error);
-    await caughtUp;
-    await fixture.client.tombstoneStream(stream);
-    expect(await ended).toBeInstanceOf(StreamDeletedError);
-  });
-
   it('gives each of several subscribers everything', async () => {
     const stream = newStream('subscribe');
     const taken = Array.from({ length: 5 }, () => take(fixture.client.subscribeToStream(stream), 50));
     for (let batch = 0; batch < 10; batch++) await fixture.client.appendToStream(stream, events(5));
     for (const one of await Promise.all(taken)) expect(one.map(({ event }) => event?.revision)).toEqual([...Array(50).keys()].map(BigInt));
+  });
+}
+
+function toATruncatedStream(fixture: Fixture): void {
+  it.each([
+    ['everything', { truncateBefore: 100 }, 0],
+    ['all but the newest', { maxCount: 1 }, 1],
+  ])('gives live events as they are written, though its metadata hide %s from readers', async (_what, metadata, visible) => {
+    const stream = newStream('subscribe');
+    await fixture.client.appendToStream(stream, events(3, 'Past'));
+    await fixture.client.setStreamMetadata(stream, metadata);
+    await vi.waitFor(async () => expect(await collect(fixture.client.readStream(stream))).toHaveLength(visible));
+    const subscription = fixture.client.subscribeToStream(stream);
+    const taken = take(subscription, visible + 6);
+    await once(subscription, 'caughtUp');
+    for (let batch = 0; batch < 2; batch++) await fixture.client.appendToStream(stream, events(3, 'Live'));
+    expect(revisions(await taken)).toEqual([...Array(visible + 6).keys()].map((index) => BigInt(index + 3 - visible)));
+  });
+}
+
+function toATombstonedStream(fixture: Fixture): void {
+  it('gives the tombstone as its last event, then ends with an error', async () => {
+    const stream = newStream('subscribe');
+    await fixture.client.appendToStream(stream, events(1));
+    const subscription = fixture.client.subscribeToStream(stream);
+    const caughtUp = once(subscription, 'caughtUp');
+    const seen: ResolvedEvent[] = [];
+    subscription.on('data', (event: ResolvedEvent) => seen.push(event));
+    const ended = new Promise((resolve) => subscription.once('error', resolve));
+    await caughtUp;
+    await fixture.client.tombstoneStream(stream);
+    expect(await ended).toBeInstanceOf(StreamDeletedError);
+    expect(seen.map(({ event }) => [event?.type, event?.revision])).toEqual([['TestHappened', 0n], ['$streamDeleted', 2n ** 63n - 1n]]);
+  });
+
+  it.each([['the start', {}], ['a revision', { fromRevision: 0n }]])('is refused without a confirmation from %s, when it is tombstoned already', async (_place, options) => {
+    const stream = newStream('subscribe');
+    await fixture.client.appendToStream(stream, events(2));
+    await fixture.client.tombstoneStream(stream);
+    const subscription = fixture.client.subscribeToStream(stream, options);
+    let confirmed = false;
+    subscription.once('confirmation', () => (confirmed = true));
+    await expect(collect(subscription)).rejects.toBeInstanceOf(StreamDeletedError);
+    expect(confirmed).toBe(false);
+  });
+
+  it('catches up at the end of a tombstoned stream, and gives nothing', async () => {
+    const stream = newStream('subscribe');
+    await fixture.client.appendToStream(stream, events(2));
+    await fixture.client.tombstoneStream(stream);
+    const subscription = fixture.client.subscribeToStream(stream, { fromRevision: 'end' });
+    const seen: unknown[] = [];
+    subscription.on('data', (event: ResolvedEvent) => seen.push(event)).on('error', (error: unknown) => seen.push(error));
+    await once(subscription, 'caughtUp');
+    // Whatever else there was to say would have been said before this is answered on the same connection.
+    await fixture.client.appendToStream(newStream('other'), events(1));
+    await subscription.unsubscribe();
+    expect(seen).toEqual([]);
   });
 }
 
