@@ -5,7 +5,7 @@
  *
  * Plain JavaScript without dependencies, for Node 20.19 or newer, because it runs before there is anything else. It looks
  * at each step first and is silent and fast when there is nothing to do. `--no-services` leaves RabbitMQ out.
- * Of the environment it reads PAYNOTIFY_DATA (where an unpacked broker goes) and what decides whether one is needed.
+ * Of the environment it reads what decides whether a broker is needed (embedded.mjs).
  */
 import { resolve } from 'node:path';
 import { brokerStep } from './install/broker.mjs';
@@ -17,10 +17,9 @@ import { withInstallLock } from './install/lock.mjs';
 import { InstallError, say } from './install/report.mjs';
 
 const root = resolve(import.meta.dirname, '..');
-const dataPath = resolve(root, process.env.PAYNOTIFY_DATA || '.data');
 const wantsBroker = !process.argv.includes('--no-services') && startsBroker(process.env);
 
-const steps = [dependenciesStep(root), linksStep(root), generatedClientStep(root), ...(wantsBroker ? [brokerStep(dataPath)] : [])];
+const steps = [dependenciesStep(root), linksStep(root), generatedClientStep(root), ...(wantsBroker ? [brokerStep(root)] : [])];
 
 try {
   if (steps.some((step) => step.isNeeded())) {
