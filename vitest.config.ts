@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** A test that needs a running service may wait for the broker's first start, which alone takes 10 s of processor time. */
@@ -8,6 +10,9 @@ const UNIT_TEST_TIMEOUT_MS = 30_000;
 
 /** Tests of the repository itself: they read files and need no service. */
 const REPOSITORY_TESTS = ['test/tidy.test.ts', 'test/image.test.ts'];
+
+// Tests make their files there, also where TMPDIR names a folder that does not exist.
+if (!existsSync(tmpdir())) process.env.TMPDIR = '/tmp';
 
 export default defineConfig({
   test: {

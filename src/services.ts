@@ -36,7 +36,7 @@ export async function startServices(config: Config, directory: DataDirectory, lo
     stop: async () => void (await supervisor.stopAll(STOP_LIMIT_MS)),
   };
   // The broker is not waited for, but one whose programs are missing never comes.
-  if (config.rabbitMqUrl === null) rabbitMqBinaries(directory.path);
+  if (config.rabbitMqUrl === null) rabbitMqBinaries();
   const rabbitMqUrl = config.rabbitMqUrl ?? keep('rabbitmq', (former) => startEmbeddedRabbitMq({ directory, log, ...portOf(former) })).url;
   try {
     const [eventStoreUrl, databaseUrl] = await Promise.all([

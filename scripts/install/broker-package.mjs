@@ -1,6 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { InstallError, run, say, succeeds } from './report.mjs';
 
 /** Packages of the same name come from Debian, Ubuntu and RabbitMQ's own archive: any will do. */
@@ -25,7 +23,7 @@ export async function privilege() {
  * Order: deny starting, install, take the denial back whatever happened, disable.
  */
 export async function installPackage(prefix) {
-  const apt = (...args) => [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', 'apt-get', '-o', `DPkg::Lock::Timeout=${APT_LOCK_LIMIT_S}`, ...args];
+  const apt = (...args) => [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'NEEDRESTART_MODE=l', ...proxies(), 'apt-get', '-o', `DPkg::Lock::Timeout=${APT_LOCK_LIMIT_S}`, ...args];
   const remedy = 'Check that the package archives can be reached ("apt-get update") and that no other package installation is stuck.';
   const complaints = await refreshLists(apt('update'), remedy);
   const takeBack = await denyStarting(prefix);
@@ -40,6 +38,11 @@ export async function installPackage(prefix) {
   await disable(prefix);
 }
 
+/** sudo drops them; apt's own configuration, where it names a proxy, comes first in any case. */
+function proxies() {
+  return ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => (process.env[name] ? [`${name}=${process.env[name]}`] : []));
+}
+
 /** One archive that is away need not matter, and apt-get mostly calls that a success: only what installing then says counts. */
 async function refreshLists(command, remedy) {
   const output = await run(command, { title: 'reading the package lists (apt-get update)', remedy }).catch((error) => error.message);
@@ -51,11 +54,8 @@ async function refreshLists(command, remedy) {
 async function denyStarting(prefix) {
   const isOurs = existsSync(POLICY_FILE) && (await succeeds(['grep', '-q', POLICY_MARK, POLICY_FILE]));
   if (existsSync(POLICY_FILE) && !isOurs) return async () => undefined;
-  const folder = mkdtempSync(join(tmpdir(), 'paynotify-'));
-  const draft = join(folder, 'policy-rc.d');
-  writeFileSync(draft, policy(process.pid));
   const remedy = 'RabbitMQ is not installed without this, because its system-wide service would be started at once.';
-  await run([...prefix, 'install', '-m', '755', draft, POLICY_FILE], { remedy }).finally(() => rmSync(folder, { recursive: true }));
+  await run([...prefix, 'sh', '-c', 'printf %s "$1" > "$0" && chmod 755 "$0"', POLICY_FILE, policy(process.pid)], { remedy });
   // Ctrl-C reaches this process and apt alike; apt ends by itself, and then the denial is taken back as ever.
   let interrupted = false;
   const note = () => (interrupted = true);

@@ -19,6 +19,7 @@ export async function unpackBroker(target) {
     await download(draft, downloads);
     await unpack(draft, downloads);
     writeFileSync(join(draft, 'bin/erl'), ERL, { mode: 0o755 });
+    writeFileSync(join(draft, 'bin/escript'), ESCRIPT, { mode: 0o755 });
     await run([join(draft, 'bin/erl'), '-noshell', '-eval', 'ok = crypto:start(), halt().'], {
       remedy: 'Erlang does not run here. If a library is missing, its Debian package is wanted: libssl3, libtinfo6, libstdc++6 or libsystemd0.',
     });
@@ -57,4 +58,10 @@ EMU=beam
 PROGNAME=erl
 export ROOTDIR BINDIR EMU PROGNAME
 exec "$BINDIR/erlexec" "$@"
+`;
+
+/** rabbitmqctl of RabbitMQ 4 is such a script; this one starts it with the `erl` above. */
+const ESCRIPT = `#!/bin/sh
+place=$(cd "$(dirname "$0")" && pwd) || exit 1
+ESCRIPT_EMULATOR="$place/erl" exec "$place/../usr/lib/erlang/bin/escript" "$@"
 `;

@@ -8,10 +8,10 @@ const SERVER = 'usr/lib/rabbitmq/bin/rabbitmq-server';
 
 /**
  * A rabbitmq-server to start privately. Its package is installed where root or passwordless sudo allows, without starting
- * or enabling the system-wide service; elsewhere the same package is unpacked into the data directory.
+ * or enabling the system-wide service; elsewhere the same package is unpacked into the clone, for whatever PAYNOTIFY_DATA is used with it.
  */
-export function brokerStep(dataPath) {
-  const unpacked = join(dataPath, 'rabbitmq-server');
+export function brokerStep(root) {
+  const unpacked = join(root, '.data', 'rabbitmq-server');
   return {
     isNeeded: () => !existsSync(join('/', SERVER)) && !existsSync(join(unpacked, SERVER)),
     async run() {

@@ -1,5 +1,5 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fingerprint, readIfThere } from './fingerprint.mjs';
 import { nodeProgram } from './links.mjs';
 import { complaintOf, cureFor, environmentOutside, INSTALL } from './npm.mjs';
@@ -25,7 +25,8 @@ export function dependenciesStep(root) {
       rmSync(mark, { force: true });
       const env = environmentOutside(modules);
       const version = (await run(['npm', '--version'], { remedy: 'Install npm and start again.', env })).trim();
-      await run(INSTALL, {
+      const ownCache = (await isCacheUsable(env)) ? [] : [`--cache=${join(root, '.data', 'npm-cache')}`];
+      await run([...INSTALL, ...ownCache], {
         title: `installing dependencies (npm ${version} ci, about a minute)`,
         excerpt: complaintOf,
         remedy: cureFor,
@@ -35,6 +36,18 @@ export function dependenciesStep(root) {
       writeFileSync(mark, fingerprint([lockFile]));
     },
   };
+}
+
+/** npm's cache is below the home folder, which a service's user may not have or not be allowed to write. */
+async function isCacheUsable(env) {
+  let place = (await run(['npm', 'config', 'get', 'cache'], { remedy: '', env })).trim();
+  while (!existsSync(place) && place !== dirname(place)) place = dirname(place);
+  try {
+    accessSync(place, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** npm writes down what it installed: all that is not optional must be there, at the same version, and nothing else. */

@@ -24,7 +24,7 @@ const COMPLAINT_MAX_LINES = 8;
 /** The beginning of npm's own error, which names the cause; what follows is usage and where its log is. */
 export function complaintOf(output) {
   const lines = output.split('\n').flatMap((line) => /^npm (?:error|ERR!)\s*(.*)$/.exec(line)?.[1]?.trim() ?? []);
-  const said = (lines.length > 0 ? lines : output.split('\n')).filter((line) => line !== '' && !/^A complete log of this run/.test(line));
+  const said = (lines.length > 0 ? lines : output.split('\n')).filter((line) => line !== '' && !/^(?:at |A complete log of this run)/.test(line));
   return said.slice(0, COMPLAINT_MAX_LINES);
 }
 

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import { programsMissing } from './programs-missing.ts';
 
@@ -10,25 +10,27 @@ export interface RabbitMqBinaries {
   readonly epmd: string;
   /** Put before the usual search path, so that the scripts find the right `erl`. */
   readonly searchPath: string;
+  /** The folder above the scripts of an unpacked broker; null = the scripts find it by themselves. */
+  readonly home: string | null;
 }
 
-/** The folder in the data directory that the package is unpacked into where it cannot be installed. */
-export const UNPACKED_FOLDER = 'rabbitmq-server';
+/** The folder of the clone that the package is unpacked into where it cannot be installed, whatever PAYNOTIFY_DATA is. */
+const UNPACKED = resolve(import.meta.dirname, '../../../.data/rabbitmq-server');
 
 /** The scripts below `/usr/lib`, not those in `/usr/sbin`: the latter insist on the system's own user and broker. */
 const SCRIPTS = 'usr/lib/rabbitmq/bin';
 
-/** The installed broker, else the one unpacked below `dataPath`. @throws EmbeddedServiceError when there is neither. */
-export function rabbitMqBinaries(dataPath: string): RabbitMqBinaries {
-  const unpacked = join(dataPath, UNPACKED_FOLDER);
-  if (existsSync(join('/', SCRIPTS, 'rabbitmq-server'))) return binariesBelow('/', '/usr/bin');
-  if (existsSync(join(unpacked, SCRIPTS, 'rabbitmq-server'))) return binariesBelow(unpacked, join(unpacked, 'bin'));
-  throw new EmbeddedServiceError(`RabbitMQ is neither installed nor unpacked in ${unpacked}. ${programsMissing('rabbitmq', 'RABBITMQ_URL')}`);
+/** The installed broker, else the unpacked one. @throws EmbeddedServiceError when there is neither. */
+export function rabbitMqBinaries(): RabbitMqBinaries {
+  if (existsSync(join('/', SCRIPTS, 'rabbitmq-server'))) return { ...binariesBelow('/'), searchPath: '/usr/bin', home: null };
+  const scripts = join(UNPACKED, SCRIPTS, 'rabbitmq-server');
+  if (existsSync(scripts)) return { ...binariesBelow(UNPACKED), searchPath: join(UNPACKED, 'bin'), home: resolve(dirname(realpathSync(scripts)), '..') };
+  throw new EmbeddedServiceError(`RabbitMQ is neither installed nor unpacked in ${UNPACKED}. ${programsMissing('rabbitmq', 'RABBITMQ_URL')}`);
 }
 
-function binariesBelow(root: string, searchPath: string): RabbitMqBinaries {
+function binariesBelow(root: string): Pick<RabbitMqBinaries, 'server' | 'ctl' | 'epmd'> {
   const scripts = join(root, SCRIPTS);
-  return { server: join(scripts, 'rabbitmq-server'), ctl: join(scripts, 'rabbitmqctl'), epmd: epmdBelow(root), searchPath };
+  return { server: join(scripts, 'rabbitmq-server'), ctl: join(scripts, 'rabbitmqctl'), epmd: epmdBelow(root) };
 }
 
 function epmdBelow(root: string): string {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RabbitMqBinaries } from './rabbitmq-binaries.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
@@ -27,8 +27,16 @@ const WAL_SIZE_MAX_BYTES = 64 * 1024 * 1024;
  */
 const DEAD_LETTER_CONFIRM_TIMEOUT_MS = 5_000;
 
+/**
+ * The scripts of an unpacked broker use their own path without quotes, and it may have blanks and what a shell takes for a
+ * pattern. So they are told another one, through this link in the broker's folder, which is its working directory.
+ */
+const HOME_LINK = 'program';
+
 /** Writes every file a private broker reads, each time, because ports may have changed. Returns the password of BROKER_USER. */
-export function writeBrokerFiles(folder: string, ports: BrokerPorts): string {
+export function writeBrokerFiles(folder: string, ports: BrokerPorts, { home }: RabbitMqBinaries): string {
+  rmSync(join(folder, HOME_LINK), { force: true });
+  if (home !== null) symlinkSync(home, join(folder, HOME_LINK));
   for (const name of ['home', 'mnesia', 'log']) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
   const password = secret(join(folder, 'password'));
   const cookie = join(folder, 'home/.erlang.cookie');
@@ -58,6 +66,7 @@ export function brokerEnvironment(folder: string, ports: BrokerPorts, programs: 
     ...BASE_ENVIRONMENT,
     PATH: `${programs.searchPath}:${BASE_ENVIRONMENT['PATH']}`,
     HOME: join(folder, 'home'),
+    ...(programs.home === null ? {} : { RABBITMQ_SCRIPTS_DIR: `${HOME_LINK}/sbin` }),
     RABBITMQ_CONF_ENV_FILE: join(folder, 'no-such-file'),
     RABBITMQ_NODENAME: NODE_NAME,
     RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),

@@ -58,7 +58,7 @@ const PROGRAMS = ['beam.smp', 'epmd', 'erl_child_setup', 'inet_gethost'];
 
 /** @throws EmbeddedServiceError with the end of the broker's own log when it cannot be started. */
 export async function startEmbeddedRabbitMq({ directory, port, log }: EmbeddedRabbitMqOptions): Promise<EmbeddedRabbitMq> {
-  const programs = rabbitMqBinaries(directory.path);
+  const programs = rabbitMqBinaries();
   const folder = directory.folder('rabbitmq');
   await clearLeftovers(folder, { programs: PROGRAMS, stopSignal: 'SIGTERM', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
   for (let attempt = 1; ; attempt++) {
@@ -79,7 +79,7 @@ async function takePorts({ ports }: DataDirectory, port: number | undefined): Pr
 
 /** The running broker, or why it ended while starting. */
 async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBinaries): Promise<EmbeddedRabbitMq | string> {
-  const password = writeBrokerFiles(folder, ports);
+  const password = writeBrokerFiles(folder, ports, programs);
   const environment = brokerEnvironment(folder, ports, programs);
   const output = openServerLog(join(folder, 'server.log'));
   const place = { folder, environment, log: output, stopSignal: 'TERM', user: null } as const;
@@ -102,7 +102,7 @@ async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBi
     url: `amqp://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}`,
     pid: broker.pid,
     exited: ended,
-    ctl: (args) => rabbitmqctl(programs.ctl, args, environment),
+    ctl: (args) => rabbitmqctl(programs.ctl, args, { cwd: folder, env: environment }),
     async stop() {
       await broker.stop();
       await ended;
@@ -134,9 +134,9 @@ function accepts(port: number): Promise<boolean> {
 
 const execute = promisify(execFile);
 
-async function rabbitmqctl(program: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
+async function rabbitmqctl(program: string, args: readonly string[], place: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }): Promise<string> {
   try {
-    const { stdout } = await execute(program, ['--quiet', ...args], { env: environment, timeout: CTL_LIMIT_MS });
+    const { stdout } = await execute(program, ['--quiet', ...args], { ...place, timeout: CTL_LIMIT_MS });
     return stdout;
   } catch (error) {
     const { stderr, stdout } = error as { stderr?: string; stdout?: string };
