@@ -22,7 +22,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
-          exclude: REPOSITORY_TESTS,
+          exclude: [...REPOSITORY_TESTS, 'test/long/**'],
           globalSetup: ['test/harness/services-host.ts'],
           testTimeout: SYSTEM_TEST_TIMEOUT_MS,
           hookTimeout: SYSTEM_TEST_TIMEOUT_MS,

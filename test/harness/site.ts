@@ -39,6 +39,8 @@ export interface Site {
 export interface OwnServers {
   readonly databaseUrl?: string;
   readonly rabbitMqUrl?: string;
+  /** How the application is told of the site's event store; given the store's own address. */
+  readonly connectionString?: (storeUrl: string) => string;
 }
 
 /** With a lease to be waited for and a loaded machine. */
@@ -52,7 +54,7 @@ export async function openSite(own: OwnServers = {}): Promise<Site> {
   const database = own.databaseUrl === undefined ? await createTestDatabase() : null;
   const vhost = own.rabbitMqUrl === undefined ? await createTestVhost() : null;
   const servers = { eventStoreUrl: eventStore.url, databaseUrl: own.databaseUrl ?? database?.url ?? '', rabbitMqUrl: own.rabbitMqUrl ?? vhost?.url ?? '' };
-  const installation = await createInstallation(servers);
+  const installation = await createInstallation({ ...servers, eventStoreUrl: own.connectionString?.(eventStore.url) ?? eventStore.url });
   let app: AppProcess | null = null;
   const site: Site = {
     ...servers,
