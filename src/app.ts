@@ -96,7 +96,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const known = { recent: createRecentPayments(), arrivals: createArrivals() };
   const instanceId = input.instanceId ?? randomUUID();
   await refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now });
-  const binding = createStoreBinding(storeBindingDeps(db, store, log, metrics));
+  const binding = createStoreBinding(storeBindingDeps(db, store, instanceId, log, metrics));
   const parts: Parts = { input, metrics, store, db, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
 
   const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
@@ -248,16 +248,17 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
   const { input, metrics, store, db, binding, brokers, reach, instanceId } = parts;
   const { config, log } = input;
   const { lookAtStore } = sightsOf(binding);
+  const verifyStore: StoreBinding['verifyStore'] = (...asked) => binding.verifyStore(...asked);
   const { publish: publishing, consume: consuming } = brokers.opened();
 
-  const projector = createProjector({ store, verifyStore: (bound, from) => binding.verifyStore(bound, from), connection: publishing, database: db, metrics, log, reach, settings: config.projector, instanceId });
+  const projector = createProjector({ store, verifyStore, lookAtStore, connection: publishing, database: db, metrics, log, reach, settings: config.projector, instanceId });
   supervisor.start(projector);
   for (const [module, queue] of Object.entries(MODULE_QUEUES) as [ModuleName, string][]) {
     const handler = HANDLERS[module];
     supervisor.start(createConsumer({ queue, handler, connection: consuming, db, settings: config.consumer, log, metrics, reach }));
     supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, db, log, metrics }));
   }
-  supervisor.start(createNotificationRegister({ db, store, lookAtStore, log }));
+  supervisor.start(createNotificationRegister({ db, store, lookAtStore, verifyStore, log }));
   supervisor.start(createReevaluator({ ...evaluatingWith(parts), db, log, metrics, arrivals: parts.arrivals }));
   const side = {
     db,

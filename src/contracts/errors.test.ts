@@ -12,7 +12,6 @@ const ALL = [
   [new errors.DependencyUnavailableError('broker', 'm', { cause }), 'DependencyUnavailableError', 'dependency-unavailable'],
   [new errors.AppendOutcomeUnknownError('m', { cause }), 'AppendOutcomeUnknownError', 'append-outcome-unknown'],
   [new errors.StoreMismatchError('another-store', 'm', { cause }), 'StoreMismatchError', 'event-store-mismatch'],
-  [new errors.EventStoreContentError('m', { cause }), 'EventStoreContentError', 'event-store-content'],
   [new errors.PositionUnknownError('m', { cause }), 'PositionUnknownError', 'event-store-position-unknown'],
   [new errors.UnstorableError('m', { cause }), 'UnstorableError', 'unstorable'],
   [new errors.MessageError('order-missing', 'm', { cause }), 'MessageError', 'order-missing'],

@@ -54,18 +54,14 @@ export class StoreMismatchError extends PaynotifyError {
 }
 
 /**
- * | kind               | what was found                                                                                |
- * | ------------------ | --------------------------------------------------------------------------------------------- |
- * | `another-store`    | the store has another identity than the one this database is bound to, or none                   |
- * | `older-state`      | the store is the right one, but no longer holds the last event that was handled: an older backup  |
- * | `unbound-database` | this database was never bound, and holds nothing that belongs to the payments in the store        |
+ * | kind                  | what was found                                                                                   |
+ * | --------------------- | ------------------------------------------------------------------------------------------------ |
+ * | `another-store`       | the store has another identity than the one this database is bound to, or none                   |
+ * | `older-state`         | the store is the right one, but no longer holds the last event that was handled: an older backup |
+ * | `unbound-database`    | this database was never bound, and holds nothing that belongs to the payments in the store       |
+ * | `unreadable-identity` | the stream of the identity holds something that we did not write                                 |
  */
-export type StoreMismatchKind = 'another-store' | 'older-state' | 'unbound-database';
-
-/** The event store holds something in a stream of ours that we did not write. A person has to look. */
-export class EventStoreContentError extends PaynotifyError {
-  readonly code = 'event-store-content';
-}
+export type StoreMismatchKind = 'another-store' | 'older-state' | 'unbound-database' | 'unreadable-identity';
 
 /** A place that is none of this log: it was remembered from another one. */
 export class PositionUnknownError extends PaynotifyError {

@@ -14,7 +14,7 @@ import { createConsumer } from '../../src/platform/consumer/consumer.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
-import { behindEvent, type Position } from '../../src/platform/event-store/position.ts';
+import { behindEvent, landmarkOf, type Position } from '../../src/platform/event-store/position.ts';
 import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.ts';
@@ -115,7 +115,7 @@ export async function createRig(eventStore: Partial<EventStoreServerOptions> = {
 /** As the projector stores it: the landmark is the event at its checkpoint. */
 async function placeOf(store: EventStore, checkpoint: bigint) {
   const event = checkpoint < 0n ? null : await store.eventAt(checkpoint);
-  return { checkpoint: behindEvent(checkpoint), landmark: event === null ? null : { position: event.position, eventId: event.id } };
+  return { checkpoint: behindEvent(checkpoint), landmark: event === null ? null : landmarkOf(event) };
 }
 
 async function startStore(options: Partial<EventStoreServerOptions>): Promise<EventStore> {

@@ -95,6 +95,7 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
   onTestFinished(() => vhost.delete());
   const databaseUrl = urls.databaseUrl ?? (await ownDatabase());
   const db = connectDatabase(databaseUrl, { poolSizeMax: 8 });
+  await db.eventStoreBinding.createMany({ data: [{ storeId: randomUUID(), generation: 1n, boundBy: 'test' }], skipDuplicates: true });
   onTestFinished(() => db.$disconnect());
   await createEffectsTable(db);
 

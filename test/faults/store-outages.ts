@@ -26,7 +26,8 @@ const PER_SECOND = 20;
 const RESERVE = 100;
 /** Between two faults: long enough that most of them meet an application that had found back. */
 const QUIET_MAX_MS = 3_000;
-const REPEATED_AFTER_MS = 200;
+/** Half of what the answers ask for: repeating at once, whoever waits would soon be more load than the outage. */
+const REPEATED_AFTER_MS = 1_000;
 const CALL_TIMEOUT_MS = 15_000;
 /** What is still open when the last fault has ended, on a busy machine. */
 const SETTLED_WITHIN_MS = 60_000;

@@ -7,5 +7,5 @@ import { storeBindingDeps } from '../../src/store-binding-deps.ts';
 
 /** The binding of a database and an event store as app.ts makes it, for tests of parts. The first look binds. */
 export function bindStore(db: Database, store: EventStore, overrides: Partial<StoreBindingDeps> = {}): StoreBinding {
-  return createStoreBinding({ ...storeBindingDeps(db, store, silentLogger, createMetrics()), ...overrides });
+  return createStoreBinding({ ...storeBindingDeps(db, store, 'this instance', silentLogger, createMetrics()), ...overrides });
 }

@@ -19,7 +19,7 @@ import { keepUnmatched } from '../../src/modules/payments/unmatched.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore } from '../../src/platform/event-store/event-store.ts';
-import type { Landmark } from '../../src/platform/event-store/position.ts';
+import { landmarkOf, type Landmark } from '../../src/platform/event-store/position.ts';
 import { buildServer } from '../../src/platform/http/build-server.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/platform/observe/metrics.ts';
@@ -105,7 +105,7 @@ export async function createNotificationsRig(): Promise<NotificationsRig> {
     unmatchedTypes: async () => (await store.readStream(unmatchedStream('alipay', 'demo'))).map(({ type }) => type),
     startWorkers(...which) {
       const workers: Worker[] = [];
-      if (which.includes('register')) workers.push(createNotificationRegister({ db, store, lookAtStore: async () => ({ generation: 1n, landmark: await newestEvent(store) }), log: silentLogger }));
+      if (which.includes('register')) workers.push(createNotificationRegister({ db, store, verifyStore: async () => undefined, lookAtStore: async () => ({ storeId: '', generation: 1n, landmark: await newestEvent(store) }), log: silentLogger }));
       if (which.includes('re-evaluator')) workers.push(createReevaluator({ ...evaluating, db, log: silentLogger, metrics, arrivals }));
       const abort = new AbortController();
       const finished = Promise.all(workers.map((worker) => worker.run(abort.signal)));
@@ -130,7 +130,7 @@ export async function createNotificationsRig(): Promise<NotificationsRig> {
 /** As a projector that is never behind. */
 async function newestEvent(store: EventStore): Promise<Landmark | null> {
   const event = await store.eventAt(await store.headPosition());
-  return event === null ? null : { position: event.position, eventId: event.id };
+  return event === null ? null : landmarkOf(event);
 }
 
 /** The demo accounts, with the settings of the Alipay one changed. */

@@ -96,7 +96,7 @@ describe('checkpoint store', () => {
 
   it('holds positions beyond 2^53, both numbers of them, and the landmark, and goes back where its owner begins again', async () => {
     const epoch = await acquire('a');
-    const far = { position: { commit: 9_007_199_254_740_993n, prepare: 0n }, landmark: { position: 9_007_199_254_740_991n, eventId: randomUUID() } };
+    const far = { position: { commit: 9_007_199_254_740_993n, prepare: 0n }, landmark: { position: 9_007_199_254_740_991n, eventId: randomUUID(), recordedAt: new Date('2026-11-30T12:00:00.123Z') } };
     await store.move(epoch, far);
     expect((await readCheckpoint(database, name))!.place).toEqual(far);
     await store.move(epoch, { position: behindEvent(far.landmark.position), landmark: far.landmark });
@@ -119,8 +119,8 @@ describe('checkpoint store', () => {
   it('puts an owner out when the database is bound anew, and the next one begins behind the landmark', async () => {
     const epoch = await acquire('a');
     await store.move(epoch, place(100n));
-    const landmark = { position: 40n, eventId: randomUUID() };
-    await database.$transaction((transaction) => placeCheckpoint(transaction, name, landmark));
+    const landmark = { position: 40n, eventId: randomUUID(), recordedAt: null };
+    await database.$transaction((transaction) => placeCheckpoint(transaction, name, 3n, landmark));
     expect(await store.move(epoch, place(200n))).toBe('fenced');
     expect((await readCheckpoint(database, name))!).toMatchObject({ owner: null, place: { position: behindEvent(40n), landmark } });
     expect(await acquire('b')).toBeGreaterThan(epoch);

@@ -169,6 +169,7 @@ export function start(world: World, overrides: Partial<ProjectorPorts> = {}): St
   const projector = runProjector({
     follow: follow(world),
     verifyStore: async () => undefined,
+    lookAtStore: async () => undefined,
     openPublisher: async () => openPublisher(world),
     keepBindings: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
     windowSize: WINDOW_SIZE,

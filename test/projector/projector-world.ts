@@ -55,7 +55,7 @@ export async function createProjectorWorld(brokerUrl: string, eventStore: Partia
     const own = connectDatabase(databaseProxy.url, { poolSizeMax: 2 });
     const metrics = createMetrics();
     const settings = { windowSize: 64, confirmTimeoutMs: 5000 };
-    const base = { store, verifyStore: binding.verifyStore, connection, database: own, metrics, log: silentLogger, reach: () => undefined, settings, instanceId: randomUUID() };
+    const base = { store, verifyStore: binding.verifyStore, lookAtStore: binding.look, connection, database: own, metrics, log: silentLogger, reach: () => undefined, settings, instanceId: randomUUID() };
     const projector = createProjector({ ...base, ...overrides });
     const abort = new AbortController();
     const finished = projector.run(abort.signal);

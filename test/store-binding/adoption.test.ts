@@ -6,7 +6,7 @@ import { publishFrom } from '../../src/modules/projector/index.ts';
 import { STORE_STREAM } from '../../src/contracts/store-events.ts';
 import { lastSharedEvent } from '../../src/modules/store-binding/last-shared-event.ts';
 import type { StoredEvent } from '../../src/platform/event-store/event-store.ts';
-import { behindEvent } from '../../src/platform/event-store/position.ts';
+import { behindEvent, landmarkOf, type Landmark } from '../../src/platform/event-store/position.ts';
 import { createRandom, seedOfRun } from '../harness/random.ts';
 import { createRig, openStore, type Rig } from './rig.ts';
 
@@ -27,7 +27,7 @@ test('the last shared event is found by halves, as looking at every event would 
     await rig.applied(ledger, round + 1n);
     const last = kept.at(-1);
     const found = await lastSharedEvent(rig.db, storeOf([...kept, ...grown]), round + 1n, 10_000n);
-    expect(found, `seed ${seed}, round ${round}`).toEqual(last === undefined ? null : { position: last.position, eventId: last.id });
+    expect(found, `seed ${seed}, round ${round}`).toEqual(last === undefined ? null : { position: last.position, eventId: last.id, recordedAt: null });
   }
 });
 
@@ -38,7 +38,7 @@ async function rigWithAnotherStore(): Promise<{ rig: Rig; events: StoredEvent[] 
   await rig.db.eventStoreBinding.create({ data: { storeId: randomUUID(), generation: 4n, boundBy: 'paynotify' } });
   await rig.applied(events.slice(0, 2), 4n);
   await rig.applied([{ id: randomUUID(), position: 90_000n }], 4n);
-  await rig.db.$transaction((transaction) => publishFrom(transaction, { position: 90_000n, eventId: randomUUID() }));
+  await rig.db.$transaction((transaction) => publishFrom(transaction, 4n, { position: 90_000n, eventId: randomUUID(), recordedAt: null }));
   return { rig, events };
 }
 
@@ -51,7 +51,7 @@ test('an adoption puts every place back to the last shared event, under a genera
   await db.replay.create({ data: { ...replay, id: 'before', generation: 4n } });
   const binding = rig.binding();
   const plan = await binding.plan();
-  const from = { position: events[1]!.position, eventId: events[1]!.id };
+  const from = { position: events[1]!.position, eventId: events[1]!.id, recordedAt: events[1]!.recordedAt };
   expect(plan).toMatchObject({ mismatch: { kind: 'another-store' }, generation: 5n, from, appliedBehind: 1 });
 
   await binding.adopt(plan!, 'alice');
@@ -102,12 +102,15 @@ test('a landmark is looked for in its place and nowhere else', async () => {
   const rig = await createRig();
   const { storeId } = await rig.binding().look();
   const [event] = await rig.pay('p1');
-  const verify = (landmark: { position: bigint; eventId: string }) => rig.binding().verifyStore({ storeId }, { landmark });
-  await verify({ position: event!.position, eventId: event!.id });
-  for (const wrong of [{ position: event!.position + 1n }, { position: event!.position - 1n }, { position: event!.position + 100_000n }, { eventId: randomUUID() }]) {
-    await expect(verify({ position: event!.position, eventId: event!.id, ...wrong })).rejects.toMatchObject({ kind: 'older-state' });
+  const verify = (landmark: Landmark) => rig.binding().verifyStore(rig.store, { storeId }, { landmark });
+  const right = landmarkOf(event!);
+  await verify(right);
+  await verify({ ...right, recordedAt: null });
+  const elsewhere = [1n, -1n, 100_000n].map((distance) => ({ position: right.position + distance }));
+  for (const wrong of [...elsewhere, { eventId: randomUUID() }, { recordedAt: new Date(event!.recordedAt.getTime() + 1) }]) {
+    await expect(verify({ ...right, ...wrong })).rejects.toMatchObject({ kind: 'older-state' });
   }
-  await expect(rig.binding().verifyStore({ storeId: randomUUID() }, { landmark: null })).rejects.toMatchObject({ kind: 'another-store' });
+  await expect(rig.binding().verifyStore(rig.store, { storeId: randomUUID() }, { landmark: null })).rejects.toMatchObject({ kind: 'another-store' });
   const away = await openStore();
   await away.dispose();
   await expect(rig.binding({ store: away }).look()).rejects.toMatchObject({ code: 'dependency-unavailable' });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { STORE_STREAM } from '../../src/contracts/store-events.ts';
 import type { StoredEvent } from '../../src/platform/event-store/event-store.ts';
+import { landmarkOf } from '../../src/platform/event-store/position.ts';
 import { createRig } from './rig.ts';
 
 const MISMATCH = { name: 'StoreMismatchError', kind: 'unbound-database' };
@@ -11,7 +12,7 @@ test('a new database and a new store belong together: the store is named, and pu
   const sight = await rig.binding().look();
   const [identity] = await rig.store.readStream(STORE_STREAM);
   expect(identity?.data).toEqual({ storeId: identity?.id, identifiedAt: expect.any(String) });
-  expect(sight).toMatchObject({ storeId: identity?.id, generation: 1n, landmark: { position: identity?.position, eventId: identity?.id } });
+  expect(sight).toMatchObject({ storeId: identity?.id, generation: 1n, landmark: { position: identity?.position, eventId: identity?.id, recordedAt: identity?.recordedAt } });
   expect(await rig.db.eventStoreBinding.findMany()).toMatchObject([{ storeId: identity?.id, generation: 1n, boundBy: 'paynotify' }]);
   expect(await rig.binding().look()).toEqual(sight);
 });
@@ -58,7 +59,7 @@ test.each<[what: string, checkpointOf: (events: readonly StoredEvent[]) => bigin
   await rig.applied(events);
   await rig.checkpoint(checkpointOf(events));
   const { landmark } = await rig.binding().look();
-  const expected = begins === null ? null : { position: events[begins]!.position, eventId: events[begins]!.id };
+  const expected = begins === null ? null : landmarkOf(events[begins]!);
   expect(landmark).toEqual(expected);
   expect(await rig.landmark()).toEqual({ position: expected?.position ?? null, eventId: expected?.eventId ?? null });
 });

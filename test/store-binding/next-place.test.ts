@@ -7,7 +7,7 @@ import { createNotificationRegister } from '../../src/modules/payments/index.ts'
 import { readNotificationCheckpoint } from '../../src/modules/payments/notification-rows.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore, StoredEvent } from '../../src/platform/event-store/event-store.ts';
-import { BEFORE_ALL, behindEvent, type Position } from '../../src/platform/event-store/position.ts';
+import { BEFORE_ALL, behindEvent, landmarkOf, type Position } from '../../src/platform/event-store/position.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createRig as createAdminRig, until } from '../admin/rig.ts';
 import { openSite } from '../harness/site.ts';
@@ -103,11 +103,11 @@ test('the register of notifications lists the one that lies at its stored checkp
   // A projector that is never behind: its landmark is always the newest event.
   const lookAtStore = async () => {
     const head = await store.eventAt(await store.headPosition());
-    return { generation: 1n, landmark: head === null ? null : { position: head.position, eventId: head.id } };
+    return { storeId: '', generation: 1n, landmark: head === null ? null : landmarkOf(head) };
   };
   const whileRegistering = async (done: () => Promise<boolean>): Promise<void> => {
     const stop = new AbortController();
-    const running = createNotificationRegister({ db, store, lookAtStore, log: silentLogger }).run(stop.signal);
+    const running = createNotificationRegister({ db, store, lookAtStore, verifyStore: async () => undefined, log: silentLogger }).run(stop.signal);
     await until('the register', done);
     stop.abort();
     await running;

@@ -19,7 +19,7 @@ export interface Rig {
   /** Stores one success each. @returns them with their places. */
   pay(...payNos: string[]): Promise<StoredEvent[]>;
   /** As a module that has applied them; without a store they could be anybody's. */
-  applied(events: readonly Pick<StoredEvent, 'id' | 'position'>[], generation?: bigint): Promise<void>;
+  applied(events: readonly (Pick<StoredEvent, 'id' | 'position'> & { readonly recordedAt?: Date })[], generation?: bigint): Promise<void>;
   /** As a projector of a release that kept one number. */
   checkpoint(commit: bigint): Promise<void>;
   landmark(): Promise<{ readonly position: bigint | null; readonly eventId: string | null } | null>;
@@ -40,7 +40,7 @@ export async function createRig(): Promise<Rig> {
       return Promise.all(payNos.map(async (payNo) => (await store.readStream(paymentStream(payNo)))[0] as StoredEvent));
     },
     async applied(events, generation = 1n) {
-      const data = events.map(({ id, position }) => ({ module: 'orders', eventId: id, payNo: id, eventType: 'PaymentSucceeded', position, generation, outcome: 'applied' }));
+      const data = events.map(({ id, position, recordedAt = null }) => ({ module: 'orders', recordedAt, eventId: id, payNo: id, eventType: 'PaymentSucceeded', position, generation, outcome: 'applied' }));
       await db.effectLedger.createMany({ data });
     },
     async checkpoint(commit) {

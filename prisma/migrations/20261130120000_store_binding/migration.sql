@@ -13,6 +13,7 @@ CREATE TABLE "event_store_binding" (
 ALTER TABLE "checkpoints" ADD COLUMN "prepare_position" BIGINT NOT NULL DEFAULT 0,
 ADD COLUMN "landmark_position" BIGINT,
 ADD COLUMN "landmark_event_id" UUID,
+ADD COLUMN "landmark_recorded_at" TIMESTAMPTZ(3),
 ADD COLUMN "generation" BIGINT NOT NULL DEFAULT 1;
 
 -- AlterTable
@@ -20,7 +21,8 @@ ALTER TABLE "proven_positions" ADD COLUMN "prepare_position" BIGINT NOT NULL DEF
 ADD COLUMN "generation" BIGINT NOT NULL DEFAULT 1;
 
 -- AlterTable
-ALTER TABLE "effect_ledger" ADD COLUMN "generation" BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE "effect_ledger" ADD COLUMN "generation" BIGINT NOT NULL DEFAULT 1,
+ADD COLUMN "recorded_at" TIMESTAMPTZ(3);
 
 -- AlterTable
 ALTER TABLE "notifications" ADD COLUMN "generation" BIGINT NOT NULL DEFAULT 1;
@@ -53,4 +55,4 @@ CREATE INDEX "notifications_state_generation_position_idx" ON "notifications"("s
 ALTER TABLE "event_store_binding" ADD CONSTRAINT "event_store_binding_single_check" CHECK ("id" = 1 AND "generation" >= 1);
 
 -- A landmark is whole or none.
-ALTER TABLE "checkpoints" ADD CONSTRAINT "checkpoints_landmark_check" CHECK (("landmark_position" IS NULL) = ("landmark_event_id" IS NULL));
+ALTER TABLE "checkpoints" ADD CONSTRAINT "checkpoints_landmark_check" CHECK (("landmark_position" IS NULL) = ("landmark_event_id" IS NULL) AND ("landmark_recorded_at" IS NULL OR "landmark_position" IS NOT NULL));

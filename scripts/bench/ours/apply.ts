@@ -11,6 +11,7 @@ import { finish } from '../measure/finish.ts';
 import type { Measurement, Running } from '../measure/meter.ts';
 import { verifyEffects } from '../measure/verify-effects.ts';
 import { expectDepth } from '../raw/queues.ts';
+import { bindToAny } from '../setup/bind-store.ts';
 
 const POOL_SIZE = 8;
 const CLOSE_MS = 3_000;
@@ -30,6 +31,7 @@ export function apply(bench: Bench): Promise<Measurement> {
       else if (window === 'consumer.committed') committed.add();
     };
     const stopping = new AbortController();
+    await bindToAny(url);
     const consumers = HANDLERS.map((handler) => createConsumer({ queue: MODULE_QUEUES[handler.module], handler, connection, db, metrics, log, reach, settings: config.consumer }));
     const runs = consumers.map((consumer) => consumer.run(stopping.signal));
     try {

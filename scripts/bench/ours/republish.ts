@@ -25,7 +25,7 @@ export function republish(bench: Bench): Promise<Measurement> {
     const confirmed = createCounter(counts.backlog);
     await bindStore(url, store, 'start');
     const projector = createProjector({
-      store, verifyStore: async () => undefined, connection, database, log,
+      store, verifyStore: async () => undefined, lookAtStore: async () => undefined, connection, database, log,
       metrics: createMetrics(),
       settings: config.projector,
       instanceId: 'bench',

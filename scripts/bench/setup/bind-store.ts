@@ -12,13 +12,24 @@ import type { EventStore } from '../../../src/platform/event-store/event-store.t
 export async function bindStore(databaseUrl: string, store: EventStore, beginning: 'start' | 'end'): Promise<void> {
   const storeId = await identityOf(store);
   const landmark = beginning === 'start' ? null : await store.eventAt(await store.headPosition());
-  const place = [landmark?.position ?? -1n, landmark?.position ?? null, landmark?.id ?? null].map((value) => (value === null ? null : String(value)));
+  const place = [landmark?.position ?? -1n, landmark?.position ?? null, landmark?.id ?? null, landmark?.recordedAt.toISOString() ?? null].map((value) => (value === null ? null : String(value)));
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     await client.query(`INSERT INTO event_store_binding (store_id, generation, bound_by) VALUES ($1, 1, 'bench')`, [storeId]);
-    await client.query('INSERT INTO checkpoints (name, commit_position, prepare_position, landmark_position, landmark_event_id) VALUES ($1, $2, $2, $3, $4)', [PROJECTOR_NAME, ...place]);
+    await client.query('INSERT INTO checkpoints (name, commit_position, prepare_position, landmark_position, landmark_event_id, landmark_recorded_at) VALUES ($1, $2, $2, $3, $4, $5)', [PROJECTOR_NAME, ...place]);
     await client.query('INSERT INTO proven_positions (module, commit_position, prepare_position) SELECT unnest($1::text[]), $2, $2', [MODULE_NAMES, place[0]]);
+  } finally {
+    await client.end();
+  }
+}
+
+/** For consumers alone: that there is a store is all that they want to know. */
+export async function bindToAny(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query(`INSERT INTO event_store_binding (store_id, generation, bound_by) VALUES ($1, 1, 'bench')`, [randomUUID()]);
   } finally {
     await client.end();
   }

@@ -9,6 +9,7 @@ import { DecimalString, problemResponses } from '../../platform/http/schemas.ts'
 import { ADMIN_TIMEOUT_MS, TAGS, TimeSchema } from './admin-schemas.ts';
 import { surveyAdoption, type AdoptionSurvey } from './adoption-survey.ts';
 import { recordAction } from './record-action.ts';
+import { refuseMismatch } from './store-sight.ts';
 
 /** What an adoption of the event store, as it is now, would do. */
 export interface AdoptionPlan {
@@ -48,7 +49,7 @@ const AdoptionSchema = Type.Object({
     },
     { description: 'Events behind it; those that a module has applied change nothing' },
   ),
-  appliedBehind: Type.Integer({ description: 'Events behind it that modules have applied or ignored; of those that are not in this store, only the effects are left' }),
+  appliedBehind: Type.Integer({ description: 'Events behind it that a module has applied or ignored; of those that are not in this store, only the effects are left' }),
 });
 
 /** The one thing an operator does about an event store that was replaced, emptied or restored. */
@@ -64,7 +65,7 @@ export function eventStoreRoutes<Plan extends AdoptionPlan>(deps: EventStoreRout
         response: { 200: AdoptionSchema, ...problemResponses },
       },
     }, async ({ body: { dryRun }, actor }) => {
-      const plan = await planAdoption();
+      const plan = await planAdoption().catch(refuseMismatch);
       if (plan === null) throw new RequestError(409, 'event-store-is-bound', 'The event store is the one that the database remembers: there is nothing to adopt.');
       const survey = await surveyAdoption(plan.from, db, store);
       const described = describe(plan, survey);

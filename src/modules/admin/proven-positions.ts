@@ -8,13 +8,13 @@ export async function readProven(db: Database, generation: bigint): Promise<Read
   return new Map(rows.map((row) => [row.module as ModuleName, row.commitPosition < 0n ? BEFORE_ALL : { commit: row.commitPosition, prepare: row.preparePosition }]));
 }
 
-/** Only the instance that publishes writes it. Writes nothing when another generation has begun. */
+/** Only the instance that publishes writes it. Writes nothing when a later generation has begun. */
 export async function storeProven(db: Database, module: ModuleName, generation: bigint, { commit, prepare }: Position): Promise<void> {
   await db.$executeRaw`
     INSERT INTO proven_positions AS p (module, generation, commit_position, prepare_position) VALUES (${module}, ${generation}, ${commit}, ${prepare})
     ON CONFLICT (module) DO UPDATE
-    SET commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position, updated_at = now()
-    WHERE p.generation = EXCLUDED.generation`;
+    SET generation = EXCLUDED.generation, commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position, updated_at = now()
+    WHERE p.generation <= EXCLUDED.generation`;
 }
 
 /** Part of binding the database to an event store: what a module holds is proven anew behind `landmark`. */

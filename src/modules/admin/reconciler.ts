@@ -169,8 +169,8 @@ function reconcileModule(name: ModuleName, deps: ReconcilerDeps): ModuleReconcil
 }
 
 async function lastApplied(db: Database, module: ModuleName, generation: bigint): Promise<bigint> {
-  const { _max } = await db.effectLedger.aggregate({ where: { module, generation }, _max: { position: true } });
-  return _max.position ?? -1n;
+  const last = await db.effectLedger.findFirst({ where: { module, generation }, orderBy: { position: 'desc' }, select: { position: true } });
+  return last?.position ?? -1n;
 }
 
 async function firstPublishedAfter(position: Position, store: Pick<EventStore, 'readAll'>): Promise<StoredEvent | null> {

@@ -1,6 +1,6 @@
 import { StoreMismatchError } from '../../contracts/errors.ts';
 import type { Database } from '../../platform/database/database.ts';
-import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
+import type { EventStore, StoredEvent, StoreReader } from '../../platform/event-store/event-store.ts';
 import { BEFORE_ALL, behindEvent, earlierOf, type Landmark, type Position } from '../../platform/event-store/position.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
@@ -11,7 +11,9 @@ export interface NotificationRegisterDeps {
   readonly db: Database;
   readonly store: Pick<EventStore, 'follow'>;
   /** Looks whether the store is the one that the database remembers. @throws StoreMismatchError */
-  readonly lookAtStore: () => Promise<{ readonly generation: bigint; readonly landmark: Landmark | null }>;
+  readonly lookAtStore: () => Promise<{ readonly storeId: string; readonly generation: bigint; readonly landmark: Landmark | null }>;
+  /** The same over the connection that is followed. @throws StoreMismatchError */
+  readonly verifyStore: (reader: StoreReader, bound: { readonly storeId: string }, from: { readonly landmark: Landmark | null }) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -19,7 +21,7 @@ export interface NotificationRegisterDeps {
 const IDLE_CHECKPOINT_INTERVAL_MS = 5_000;
 
 /** Follows the log and keeps the table of waiting notifications up to date. Order: the store is the bound one → row and checkpoint in one transaction. */
-export function createNotificationRegister({ db, store, lookAtStore, log }: NotificationRegisterDeps): Worker {
+export function createNotificationRegister({ db, store, lookAtStore, verifyStore, log }: NotificationRegisterDeps): Worker {
   let trouble: string | null = null;
 
   /** One that is passed over stays in the event store: the table can be thrown away and built anew by a later release. */
@@ -30,7 +32,8 @@ export function createNotificationRegister({ db, store, lookAtStore, log }: Noti
 
   async function follow(signal: AbortSignal): Promise<void> {
     let storedAt = 0;
-    const { generation, landmark } = await lookAtStore();
+    const sight = await lookAtStore();
+    const { generation, landmark } = sight;
     const onCheckpoint = async (position: Position): Promise<void> => {
       if (performance.now() - storedAt < IDLE_CHECKPOINT_INTERVAL_MS) return;
       await storeNotificationCheckpoint(db, generation, position);
@@ -40,7 +43,7 @@ export function createNotificationRegister({ db, store, lookAtStore, log }: Noti
     // A place behind the landmark is only known by its number, which another state of the log may have too.
     const known = landmark === null ? BEFORE_ALL : behindEvent(landmark.position);
     const from = earlierOf(await readNotificationCheckpoint(db, generation), known);
-    const handlers = { onEvent: (event: StoredEvent) => project(event, generation), onCheckpoint, onCaughtUp: () => void (trouble = null) };
+    const handlers = { verify: (reader: StoreReader) => verifyStore(reader, sight, sight), onEvent: (event: StoredEvent) => project(event, generation), onCheckpoint, onCaughtUp: () => void (trouble = null) };
     await store.follow(from, { eventTypes: NOTIFICATION_EVENT_TYPES }, handlers, signal);
   }
 

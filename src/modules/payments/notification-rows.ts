@@ -25,14 +25,14 @@ export async function readNotificationCheckpoint(db: Database, generation: bigin
 
 /**
  * Several instances may follow the log at once: the checkpoint only grows, and each row is written once. Nothing is
- * written when another generation has begun.
+ * written when a later generation has begun.
  */
 export async function storeNotificationCheckpoint(db: Database | Transaction, generation: bigint, { commit, prepare }: Position): Promise<void> {
   await db.$executeRaw`
     INSERT INTO checkpoints AS c (name, generation, commit_position, prepare_position) VALUES (${CHECKPOINT_NAME}, ${generation}, ${commit}, ${prepare})
     ON CONFLICT (name) DO UPDATE
-    SET commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position, updated_at = now()
-    WHERE c.generation = EXCLUDED.generation AND (c.commit_position, c.prepare_position) < (EXCLUDED.commit_position, EXCLUDED.prepare_position)`;
+    SET generation = EXCLUDED.generation, commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position, updated_at = now()
+    WHERE (c.generation, c.commit_position, c.prepare_position) < (EXCLUDED.generation, EXCLUDED.commit_position, EXCLUDED.prepare_position)`;
 }
 
 /** Part of binding the database to an event store: the log is looked through again behind `landmark`. */

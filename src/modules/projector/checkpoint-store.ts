@@ -24,7 +24,10 @@ export interface Grant {
    * a backup, no two tenures have the same one.
    */
   readonly epoch: bigint;
-  /** Which adoption of the event store the positions belong to; goes into every message. */
+  /**
+   * Which adoption of the event store the positions belong to; goes into every message. The row carries it too: while an
+   * adoption commits, a lease must not be had with the binding before it and the place behind it.
+   */
   readonly generation: bigint;
   /** Identity of the event store that the database is bound to. */
   readonly storeId: string;
@@ -57,6 +60,7 @@ interface Row {
   readonly prepare: bigint;
   readonly landmark_position: bigint | null;
   readonly landmark_event_id: string | null;
+  readonly landmark_recorded_at: Date | null;
 }
 
 /** @param name of the projector; each has a row of its own. */
@@ -65,14 +69,14 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
   return {
     leaseTtlMs,
     async acquire(owner) {
-      await bounded(database.$executeRaw`INSERT INTO checkpoints (name) VALUES (${name}) ON CONFLICT DO NOTHING`);
+      await bounded(database.$executeRaw`INSERT INTO checkpoints (name, generation) SELECT ${name}, generation FROM event_store_binding ON CONFLICT DO NOTHING`);
       const [row] = await bounded(database.$queryRaw<Row[]>`
         UPDATE checkpoints
            SET owner = ${owner}, epoch = GREATEST(epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
                lease_until = now() + ${leaseTtlMs} * interval '1 millisecond', updated_at = now()
           FROM event_store_binding b
-         WHERE name = ${name} AND (lease_until IS NULL OR lease_until < now() OR owner = ${owner})
-        RETURNING epoch, b.generation, b.store_id::text, commit_position AS commit, prepare_position AS prepare, landmark_position, landmark_event_id::text`);
+         WHERE name = ${name} AND checkpoints.generation = b.generation AND (lease_until IS NULL OR lease_until < now() OR owner = ${owner})
+        RETURNING epoch, b.generation, b.store_id::text, commit_position AS commit, prepare_position AS prepare, landmark_position, landmark_event_id::text, landmark_recorded_at`);
       if (row !== undefined) return { outcome: 'acquired', grant: grantOf(row) };
       const [held] = await bounded(database.$queryRaw<{ owner: string | null }[]>`SELECT owner FROM checkpoints WHERE name = ${name}`);
       return { outcome: 'held', owner: held?.owner ?? 'nobody: the database is bound to no event store yet' };
@@ -87,7 +91,7 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
       const rows = await bounded(database.$executeRaw`
         UPDATE checkpoints
            SET commit_position = ${position.commit}, prepare_position = ${position.prepare},
-               landmark_position = ${landmark?.position ?? null}, landmark_event_id = ${landmark?.eventId ?? null}::uuid,
+               landmark_position = ${landmark?.position ?? null}, landmark_event_id = ${landmark?.eventId ?? null}::uuid, landmark_recorded_at = ${landmark?.recordedAt ?? null}::timestamptz(3),
                lease_until = now() + ${leaseTtlMs} * interval '1 millisecond', updated_at = now()
          WHERE name = ${name} AND epoch = ${epoch}`);
       return rows === 1 ? 'moved' : 'fenced';
@@ -99,16 +103,16 @@ export function createCheckpointStore(database: Database, name: string, leaseTtl
 }
 
 function grantOf(row: Row): Grant {
-  const { epoch, generation, store_id: storeId, commit, prepare, landmark_position: position, landmark_event_id: eventId } = row;
-  return { epoch, generation, storeId, place: { position: positionOf(commit, prepare), landmark: landmarkOf(position, eventId) } };
+  const { epoch, generation, store_id: storeId, commit, prepare, landmark_position: position, landmark_event_id: eventId, landmark_recorded_at: recordedAt } = row;
+  return { epoch, generation, storeId, place: { position: positionOf(commit, prepare), landmark: landmarkIn(position, eventId, recordedAt) } };
 }
 
 function positionOf(commit: bigint, prepare: bigint): Position {
   return commit < 0n ? BEFORE_ALL : { commit, prepare };
 }
 
-function landmarkOf(position: bigint | null, eventId: string | null): Landmark | null {
-  return position === null || eventId === null ? null : { position, eventId };
+function landmarkIn(position: bigint | null, eventId: string | null, recordedAt: Date | null): Landmark | null {
+  return position === null || eventId === null ? null : { position, eventId, recordedAt };
 }
 
 export interface StoredCheckpoint {
@@ -122,7 +126,7 @@ export interface StoredCheckpoint {
 export async function readCheckpoint(database: Database, name: string): Promise<StoredCheckpoint | null> {
   const row = await database.checkpoint.findUnique({ where: { name } });
   if (row === null) return null;
-  const place = { position: positionOf(row.commitPosition, row.preparePosition), landmark: landmarkOf(row.landmarkPosition, row.landmarkEventId) };
+  const place = { position: positionOf(row.commitPosition, row.preparePosition), landmark: landmarkIn(row.landmarkPosition, row.landmarkEventId, row.landmarkRecordedAt) };
   return { place, owner: row.owner, epoch: row.epoch };
 }
 
@@ -137,14 +141,15 @@ export async function livingOwner(database: Database, name: string, instanceId: 
  * The database is bound to an event store anew: everything behind `landmark` is published again. The raised epoch fences
  * whoever publishes now, so that nobody stores a place of the store before.
  */
-export async function placeCheckpoint(transaction: Transaction, name: string, landmark: Landmark | null): Promise<void> {
+export async function placeCheckpoint(transaction: Transaction, name: string, generation: bigint, landmark: Landmark | null): Promise<void> {
   const { commit, prepare } = landmark === null ? BEFORE_ALL : behindEvent(landmark.position);
   await transaction.$executeRaw`
-    INSERT INTO checkpoints AS c (name, commit_position, prepare_position, landmark_position, landmark_event_id)
-    VALUES (${name}, ${commit}, ${prepare}, ${landmark?.position ?? null}, ${landmark?.eventId ?? null}::uuid)
+    INSERT INTO checkpoints AS c (name, generation, commit_position, prepare_position, landmark_position, landmark_event_id, landmark_recorded_at)
+    VALUES (${name}, ${generation}, ${commit}, ${prepare}, ${landmark?.position ?? null}, ${landmark?.eventId ?? null}::uuid, ${landmark?.recordedAt ?? null}::timestamptz(3))
     ON CONFLICT (name) DO UPDATE
-    SET commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position,
+    SET generation = EXCLUDED.generation, commit_position = EXCLUDED.commit_position, prepare_position = EXCLUDED.prepare_position,
         landmark_position = EXCLUDED.landmark_position, landmark_event_id = EXCLUDED.landmark_event_id,
+        landmark_recorded_at = EXCLUDED.landmark_recorded_at,
         epoch = GREATEST(c.epoch + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint),
         owner = NULL, lease_until = NULL, updated_at = now()`;
 }

@@ -6,7 +6,7 @@ import { behindEvent } from '../../platform/event-store/position.ts';
 import type { Place } from './confirmed-prefix.ts';
 import { createCheckpointWriter, type CheckpointWriter } from './checkpoint-writer.ts';
 
-const place = (position: bigint): Place => ({ position: behindEvent(position), landmark: { position, eventId: `event-${position}` } });
+const place = (position: bigint): Place => ({ position: behindEvent(position), landmark: { position, eventId: `event-${position}`, recordedAt: null } });
 const NOTHING = place(-1n);
 
 const move = vi.fn<CheckpointStore['move']>();

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { BEFORE_ALL, behindEvent } from '../../platform/event-store/position.ts';
 import { createConfirmedPrefix, type Place } from './confirmed-prefix.ts';
 
-const event = (position: bigint) => ({ id: `event-${position}`, position });
+const AT = new Date(0);
+const event = (position: bigint) => ({ id: `event-${position}`, position, recordedAt: AT });
 /** Behind the event at this position. */
-const place = (position: bigint): Place => ({ position: behindEvent(position), landmark: position < 0n ? null : { position, eventId: `event-${position}` } });
+const place = (position: bigint): Place => ({ position: behindEvent(position), landmark: position < 0n ? null : { position, eventId: `event-${position}`, recordedAt: AT } });
 
 describe('confirmed prefix', () => {
   it('moves only when nothing before is missing', () => {
@@ -65,7 +66,7 @@ describe('confirmed prefix', () => {
     prefix.skipTo({ commit: 20n, prepare: 0n });
     expect(prefix.proven).toEqual(place(11n));
     prefix.done(entry);
-    expect(prefix.proven).toEqual({ position: { commit: 20n, prepare: 0n }, landmark: { position: 13n, eventId: 'event-13' } });
+    expect(prefix.proven).toEqual({ position: { commit: 20n, prepare: 0n }, landmark: { position: 13n, eventId: 'event-13', recordedAt: AT } });
   });
 
   it('still expects the event whose place was named before it was written', () => {

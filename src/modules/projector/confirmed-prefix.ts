@@ -1,4 +1,4 @@
-import { behindEvent, comparePositions, liesBehind, type Landmark, type Position } from '../../platform/event-store/position.ts';
+import { behindEvent, comparePositions, landmarkOf, liesBehind, type Landmark, type Position } from '../../platform/event-store/position.ts';
 import type { StoredEvent } from '../../platform/event-store/event-store.ts';
 
 /**
@@ -26,7 +26,7 @@ export interface Place {
   readonly landmark: Landmark | null;
 }
 
-type LogEvent = Pick<StoredEvent, 'id' | 'position'>;
+type LogEvent = Pick<StoredEvent, 'id' | 'position' | 'recordedAt'>;
 
 /** One event; only the prefix reads or writes its fields. */
 export interface PrefixEntry {
@@ -93,6 +93,6 @@ export function createConfirmedPrefix(from: Place): ConfirmedPrefix {
   };
 }
 
-function placeBehind({ id, position }: LogEvent): Place {
-  return { position: behindEvent(position), landmark: { position, eventId: id } };
+function placeBehind(event: LogEvent): Place {
+  return { position: behindEvent(event.position), landmark: landmarkOf(event) };
 }

@@ -25,6 +25,7 @@ export const PROJECTOR_NAME = 'payments';
 export interface ProjectorDeps {
   readonly store: Pick<EventStore, 'follow'>;
   readonly verifyStore: ProjectorPorts['verifyStore'];
+  readonly lookAtStore: ProjectorPorts['lookAtStore'];
   /** A connection that nothing is consumed on: the broker may block it. */
   readonly connection: BrokerConnection;
   readonly database: Database;
@@ -46,6 +47,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
   return runProjector({
     follow: store.follow.bind(store),
     verifyStore: deps.verifyStore,
+    lookAtStore: deps.lookAtStore,
     async openPublisher(signal) {
       await connection.whenConnected(signal);
       if (signal.aborted) throw new DependencyUnavailableError('broker', 'stopped while waiting for the broker');
@@ -75,6 +77,6 @@ export function livingPublisher(database: Database, instanceId: string): Promise
 }
 
 /** Part of binding the database to an event store: publishing begins behind `landmark`, or from the start. */
-export function publishFrom(transaction: Transaction, landmark: Landmark | null): Promise<void> {
-  return placeCheckpoint(transaction, PROJECTOR_NAME, landmark);
+export function publishFrom(transaction: Transaction, generation: bigint, landmark: Landmark | null): Promise<void> {
+  return placeCheckpoint(transaction, PROJECTOR_NAME, generation, landmark);
 }

@@ -1,4 +1,4 @@
-import { FencedError, StoreMismatchError } from '../../contracts/errors.ts';
+import { DependencyUnavailableError, FencedError, StoreMismatchError } from '../../contracts/errors.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
@@ -35,6 +35,8 @@ export interface Projector extends Worker {
 
 export interface ProjectorPorts extends RoundPorts {
   readonly checkpoints: CheckpointStore;
+  /** Resolves when the event store is the one that the database is bound to. @throws StoreMismatchError; what is away. */
+  lookAtStore(): Promise<unknown>;
   /** State of the broker connection in one word, for health. */
   brokerState(): string;
   readonly instanceId: string;
@@ -51,28 +53,36 @@ export function runProjector(ports: ProjectorPorts): Projector {
   async function standBy(signal: AbortSignal): Promise<(Lease & Grant) | null> {
     while (!signal.aborted) {
       try {
+        // Whoever holds the lease keeps all others from publishing: only on the right store may it be taken.
+        await ports.lookAtStore();
         const answer = await acquireLease(checkpoints, ports.instanceId, clock);
         if (!('heldBy' in answer)) return answer;
         status.enter({ name: 'standing-by', heldBy: answer.heldBy });
       } catch (error) {
         // Without the checkpoint there is no position to begin from, so nothing is published.
-        status.enter({ name: 'waiting', reason: `the checkpoint cannot be read: ${describeError(error)}` });
+        const what = error instanceof StoreMismatchError || isStoreAway(error) ? '' : 'the checkpoint cannot be read: ';
+        status.enter({ name: 'waiting', reason: `${what}${describeError(error)}` });
       }
       await pause(STANDBY_POLL_MS, signal);
     }
     return null;
   }
 
-  /** Publishes until asked to stop, or until another instance has the lease. */
+  /**
+   * Publishes until asked to stop, until another instance has the lease, or until the event store turns out to be a wrong
+   * one: then the lease is given back, because another instance may have the right one.
+   */
   async function lead(lease: Lease & Grant, signal: AbortSignal): Promise<void> {
     const fenced = new AbortController();
     const onFenced = (error: unknown): void => fenced.abort(error);
-    const untilOver = AbortSignal.any([signal, fenced.signal]);
+    const left = new AbortController();
+    const untilOver = AbortSignal.any([signal, fenced.signal, left.signal]);
     const writer = createCheckpointWriter(checkpoints, lease.epoch, lease.place, log, onFenced);
     stored = () => writer.stored;
     status.enter({ name: 'leading', epoch: lease.epoch, lease, writer });
     const keeping = lease.keep(untilOver).catch(onFenced);
     await publishRounds(lease, writer, onFenced, untilOver);
+    left.abort();
     await keeping;
     if (fenced.signal.aborted) {
       log.warn({ event: 'projector.fenced', reason: status.failed(fenced.signal.reason), epoch: lease.epoch.toString(), proven: String(status.proven?.position.commit) });
@@ -101,10 +111,9 @@ export function runProjector(ports: ProjectorPorts): Projector {
       } catch (error) {
         if (error instanceof FencedError) onFenced(error);
         if (isOver()) return;
+        if (error instanceof StoreMismatchError) return void status.failed(error);
         if (proven !== from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) attempt = 1;
-        const reason = status.failed(error);
-        // A wrong event store is told once, by the binding.
-        if (!(error instanceof StoreMismatchError)) log.warn({ event: 'projector.round-failed', reason, error: describeError(error), proven: String(proven.position.commit), attempt });
+        log.warn({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: String(proven.position.commit), attempt });
         await pause(backoffMs(attempt), signal);
       }
     }
@@ -126,6 +135,10 @@ export function runProjector(ports: ProjectorPorts): Projector {
     position: () => stored?.().position.commit ?? null,
     provenPosition: () => status.proven?.position.commit ?? null,
   };
+}
+
+function isStoreAway(error: unknown): boolean {
+  return error instanceof DependencyUnavailableError && error.dependency === 'event-store';
 }
 
 /** A place behind the last event that was dealt with is only known by its number, which another log may have too. */

@@ -1,6 +1,6 @@
 import { PAYMENT_STREAM_PREFIX } from '../../contracts/payment-events.ts';
 import type { ConfirmPublisher, OutgoingMessage } from '../../platform/broker/publisher.ts';
-import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
+import type { EventStore, StoredEvent, StoreReader } from '../../platform/event-store/event-store.ts';
 import type { Position } from '../../platform/event-store/position.ts';
 import { passWindow, type ReachWindow } from '../../platform/process/window.ts';
 import type { Grant } from './checkpoint-store.ts';
@@ -9,7 +9,7 @@ import type { Lease } from './lease.ts';
 import { payNoOf, toMessage } from './to-message.ts';
 
 /*
- * Order: broker → the store is the one that is bound, with our landmark in its place → follow the log from there.
+ * Order: broker → follow the log from the landmark, over a connection whose store is the bound one and holds it in its place.
  * Order, per event: room in the window → lease certain → entered into the prefix → written out → proven → prefix moves.
  *
  * One round publishes on one channel until something fails: a nack, a message that reached no queue, a lost channel, a
@@ -26,7 +26,7 @@ export interface RoundPorts {
    * Resolves when the event store is the one that the database is bound to, and holds the landmark of `from` in its place.
    * Needs no database: it may be away. @throws StoreMismatchError
    */
-  verifyStore(bound: Pick<Grant, 'storeId'>, from: Place): Promise<void>;
+  verifyStore(reader: StoreReader, bound: Pick<Grant, 'storeId'>, from: Place): Promise<void>;
   /** Waits for the broker, declares and binds everything, and opens a confirm channel. Rejects when that is not possible. */
   openPublisher(signal: AbortSignal): Promise<ConfirmPublisher>;
   /** Keeps the bindings until `signal` is aborted; rejects when they can no longer be proven. */
@@ -53,17 +53,16 @@ export async function publishRound(ports: RoundPorts, from: Place, lease: Lease 
   const handlers = createHandlers(ports, publisher, from, lease, progress, failed.reject);
   // A channel may be lost while nothing is in flight that could fail.
   void publisher.broken.then(failed.reject);
-  let following: Promise<void> | null = null;
+  // Whoever reconnects may find another store at the same address.
+  const verify = (reader: StoreReader): Promise<void> => ports.verifyStore(reader, lease, from);
+  const following = ports.follow(from.position, [PAYMENT_STREAM_PREFIX], { ...handlers, verify }, untilOver);
   try {
-    // Whoever reconnects may find another store at the same address.
-    await Promise.race([ports.verifyStore(lease, from), failed.promise]);
-    following = ports.follow(from.position, [PAYMENT_STREAM_PREFIX], handlers, untilOver);
     await Promise.race([following, failed.promise, ports.keepBindings(untilOver)]);
   } finally {
     over.abort();
     // Before waiting for the subscription: its handler may be waiting for room, which only a closed publisher denies.
     await publisher.close(signal.aborted ? DRAIN_MS : 0);
-    await following?.catch(() => undefined);
+    await following.catch(() => undefined);
   }
 }
 

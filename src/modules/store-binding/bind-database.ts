@@ -3,7 +3,7 @@ import { FIRST_GENERATION } from '../../contracts/store-events.ts';
 import { lastBefore } from '../../platform/consumer/ledger-places.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
-import type { Landmark } from '../../platform/event-store/position.ts';
+import { isLandmark, type Landmark } from '../../platform/event-store/position.ts';
 import { readBinding, writeBinding, type BeginAgain, type Binding } from './binding-row.ts';
 import { firstPayments } from './first-payment.ts';
 import { identify, readIdentity } from './identity.ts';
@@ -41,7 +41,8 @@ const END_OF_LOG = 2n ** 63n - 1n;
 export async function bindDatabase(deps: BindDeps): Promise<Binding> {
   const landmark = await findBeginning(deps);
   const { storeId, generation } = await identify(deps.store, deps.now);
-  await writeBinding(deps.db, null, { storeId, generation, boundBy: 'paynotify' }, landmark, deps.beginAgain);
+  // What was lost before there were bindings is found by proving the whole log once.
+  await writeBinding(deps.db, null, { storeId, generation, boundBy: 'paynotify' }, { landmark, provenTo: null }, deps.beginAgain);
   const binding = await readBinding(deps.db);
   if (binding === null) throw new Error('the binding was written and is gone');
   return binding;
@@ -54,7 +55,7 @@ async function findBeginning(deps: BindDeps): Promise<Landmark | null> {
 
 async function beginningOfKnown({ db, store, checkpointCommit }: BindDeps, newest: Landmark): Promise<Landmark | null> {
   const found = await store.eventAt(newest.position);
-  if (found?.id !== newest.eventId) throw unboundDatabase(await readIdentity(store), newest);
+  if (!isLandmark(found, newest)) throw unboundDatabase(await readIdentity(store), newest);
   // A checkpoint of one number may be the place of an event that was never published: only what lies in front is certain.
   return lastBefore(db, FIRST_GENERATION, await checkpointCommit());
 }
@@ -62,10 +63,10 @@ async function beginningOfKnown({ db, store, checkpointCommit }: BindDeps, newes
 async function beginningOfFresh({ store, knowsPayments, now }: BindDeps): Promise<Landmark | null> {
   const payments = await firstPayments(store);
   if (payments.length > 0) return beginningAmong(payments, store, knowsPayments);
-  const { storeId, position } = await identify(store, now);
+  const { storeId, position, recordedAt } = await identify(store, now);
   // A payment may have come while the identity was given.
   const [first] = await firstPayments(store);
-  return first === undefined || first.position > position ? { position, eventId: storeId } : null;
+  return first === undefined || first.position > position ? { position, eventId: storeId, recordedAt } : null;
 }
 
 async function beginningAmong(payments: readonly StoredEvent[], store: EventStore, knowsPayments: BindDeps['knowsPayments']): Promise<Landmark | null> {

@@ -15,6 +15,8 @@ export interface Beginning {
   readonly generation: bigint;
   /** The last event that counts as dealt with; null = begin before the first. */
   readonly landmark: Landmark | null;
+  /** Up to where what modules hold counts as proven; null = it is proven anew from the start of the log. */
+  readonly provenTo: Landmark | null;
 }
 
 /** Puts one table's places to the beginning, within the transaction of the binding. */
@@ -30,11 +32,11 @@ type NewBinding = Pick<Binding, 'storeId' | 'generation' | 'boundBy'>;
  * One transaction: the row, and all that remembers a place of the log.
  * @param before what was read; null = no row. @returns false, with nothing written, when somebody else bound it meanwhile.
  */
-export function writeBinding(db: Database, before: Binding | null, next: NewBinding, landmark: Landmark | null, beginAgain: readonly BeginAgain[]): Promise<boolean> {
+export function writeBinding(db: Database, before: Binding | null, next: NewBinding, beginning: Omit<Beginning, 'generation'>, beginAgain: readonly BeginAgain[]): Promise<boolean> {
   return db.$transaction(async (transaction) => {
     const rows = before === null ? await insert(transaction, next) : await replace(transaction, before, next);
     if (rows === 0) return false;
-    for (const begin of beginAgain) await begin(transaction, { generation: next.generation, landmark });
+    for (const begin of beginAgain) await begin(transaction, { generation: next.generation, ...beginning });
     return true;
   });
 }

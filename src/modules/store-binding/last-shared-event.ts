@@ -1,7 +1,7 @@
 import { firstAfter, lastBefore } from '../../platform/consumer/ledger-places.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
-import type { Landmark } from '../../platform/event-store/position.ts';
+import { isLandmark, type Landmark } from '../../platform/event-store/position.ts';
 
 /**
  * The last event of which database and event store say the same: the ledgers hold it, and the store holds it in its place.
@@ -10,7 +10,7 @@ import type { Landmark } from '../../platform/event-store/position.ts';
  * @param below only events in front of this place are asked for. @returns null when nothing is common.
  */
 export async function lastSharedEvent(db: Database, store: Pick<EventStore, 'eventAt'>, generation: bigint, below: bigint): Promise<Landmark | null> {
-  const isCommon = async ({ position, eventId }: Landmark): Promise<boolean> => (await store.eventAt(position))?.id === eventId;
+  const isCommon = async (landmark: Landmark): Promise<boolean> => isLandmark(await store.eventAt(landmark.position), landmark);
   let common: Landmark | null = null;
   let [low, high] = [-1n, below];
   // The newest first: mostly it is the one.

@@ -1,14 +1,14 @@
-import { StoreMismatchError } from '../../contracts/errors.ts';
+import { PositionUnknownError, StoreMismatchError } from '../../contracts/errors.ts';
 import { FIRST_GENERATION } from '../../contracts/store-events.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
 import type { Database } from '../../platform/database/database.ts';
-import type { EventStore } from '../../platform/event-store/event-store.ts';
-import { BEFORE_ALL, type Landmark, type Position } from '../../platform/event-store/position.ts';
+import type { EventStore, StoreReader } from '../../platform/event-store/event-store.ts';
+import { BEFORE_ALL, behindEvent, comparePositions, type Landmark, type Position } from '../../platform/event-store/position.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { pause } from '../../platform/process/backoff.ts';
 import type { Worker, WorkerHealth } from '../../platform/process/worker.ts';
-import { adopt, planAdoption, type AdoptionPlan } from './adopt.ts';
+import { adopt, catchUpGeneration, planAdoption, type AdoptionPlan } from './adopt.ts';
 import { bindDatabase } from './bind-database.ts';
 import { readBinding, type BeginAgain, type Binding } from './binding-row.ts';
 import { firstPayments } from './first-payment.ts';
@@ -32,6 +32,8 @@ export interface StoreBindingDeps {
   readonly store: EventStore;
   readonly readCheckpoint: () => Promise<Pick<StoreSight, 'checkpoint' | 'landmark'> | null>;
   readonly knowsPayments: (payNos: readonly string[]) => Promise<boolean>;
+  /** The other instance that publishes now; null when there is none. */
+  readonly livingPublisher: () => Promise<string | null>;
   readonly beginAgain: readonly BeginAgain[];
   readonly now: () => Date;
   readonly log: Logger;
@@ -45,8 +47,8 @@ export interface StoreBinding {
   whenBound(signal: AbortSignal): Promise<void>;
   /** Looks now. @throws StoreMismatchError; whatever database and store throw when they are away. */
   look(): Promise<StoreSight>;
-  /** Like `look`, for whoever knows what the database would say. @throws StoreMismatchError, DependencyUnavailableError */
-  verifyStore(bound: Pick<Binding, 'storeId'>, from: { readonly landmark: Landmark | null }): Promise<void>;
+  /** Like `look`, for whoever knows what the database would say, over a connection of its own. @throws StoreMismatchError, DependencyUnavailableError */
+  verifyStore(reader: StoreReader, bound: Pick<Binding, 'storeId'>, from: { readonly landmark: Landmark | null }): Promise<void>;
   /** The last event of which database and event store say the same; null = none. */
   lastSharedEvent(): Promise<Landmark | null>;
   /** @returns what an adoption would do; null when the store is the bound one. */
@@ -64,11 +66,22 @@ export function createStoreBinding(deps: StoreBindingDeps): StoreBinding {
   let verdict: 'unknown' | 'bound' | StoreMismatchError = 'unknown';
 
   async function lookOnce(): Promise<StoreSight> {
-    const binding = (await readBinding(db)) ?? (await bindDatabase({ ...deps, checkpointCommit }));
+    const binding = (await readBinding(db)) ?? (await bindDatabase(adoptDeps));
     bound.resolve(undefined);
     const { checkpoint, landmark } = (await deps.readCheckpoint()) ?? { checkpoint: BEFORE_ALL, landmark: null };
-    await verifyStore(store, binding, landmark);
-    return { storeId: binding.storeId, generation: binding.generation, checkpoint, landmark };
+    const identity = await verifyStore(store, binding, landmark);
+    if (identity.generation > binding.generation) {
+      await catchUpGeneration(adoptDeps, binding, identity, landmark);
+      return lookOnce();
+    }
+    return { storeId: binding.storeId, generation: binding.generation, checkpoint: await knownPlace(checkpoint, landmark), landmark };
+  }
+
+  /** A checkpoint behind its landmark is only a number, which an older state of the log may not have, or not any more. */
+  async function knownPlace(checkpoint: Position, landmark: Landmark | null): Promise<Position> {
+    const known = landmark === null ? BEFORE_ALL : behindEvent(landmark.position);
+    if (comparePositions(checkpoint, known) <= 0 || (await store.headPosition()) < checkpoint.commit) return known;
+    return store.readAll(checkpoint, [], 1).then(() => checkpoint, (error: unknown) => (error instanceof PositionUnknownError ? known : Promise.reject(error as Error)));
   }
 
   async function look(): Promise<StoreSight> {
@@ -105,6 +118,8 @@ export function createStoreBinding(deps: StoreBindingDeps): StoreBinding {
     return (await deps.readCheckpoint())?.checkpoint.commit ?? -1n;
   }
 
+  const adoptDeps = { ...deps, checkpointCommit, readLandmark: async () => (await deps.readCheckpoint())?.landmark ?? null };
+
   /** Whoever asks meanwhile shares one look. */
   const shared = (): Promise<StoreSight> => (looking ??= look().finally(() => void (looking = null)));
 
@@ -127,18 +142,17 @@ export function createStoreBinding(deps: StoreBindingDeps): StoreBinding {
       await Promise.race([bound.promise, aborted]);
     },
     look: shared,
-    verifyStore: (binding, { landmark }) => verifyStore(store, binding, landmark),
+    async verifyStore(reader, binding, { landmark }) {
+      await verifyStore(reader, binding, landmark);
+    },
     async lastSharedEvent() {
       return lastSharedEvent(db, store, (await readBinding(db))?.generation ?? FIRST_GENERATION, await checkpointCommit());
     },
-    async plan() {
-      const mismatch = await shared().then(() => null, ofMismatch);
-      return mismatch === null ? null : planAdoption({ ...deps, checkpointCommit }, mismatch);
-    },
+    plan: () => planAdoption(adoptDeps),
     async adopt(plan, adoptedBy) {
-      await adopt({ ...deps, checkpointCommit }, plan, adoptedBy);
+      await adopt(adoptDeps, plan, adoptedBy);
       // Nobody should have to wait for the next look to see that it is right.
-      await shared().catch(() => undefined);
+      await look().catch(() => undefined);
     },
   };
 }
@@ -146,11 +160,6 @@ export function createStoreBinding(deps: StoreBindingDeps): StoreBinding {
 /** Null for a mismatch, which is told where it is found. */
 function causeOf(error: unknown): string | null {
   return error instanceof StoreMismatchError ? null : describeError(error);
-}
-
-function ofMismatch(error: unknown): StoreMismatchError {
-  if (error instanceof StoreMismatchError) return error;
-  throw error;
 }
 
 function wordOf(verdict: 'unknown' | 'bound' | StoreMismatchError): string {

@@ -22,6 +22,7 @@ export async function claimMessages(transaction: Transaction, module: ModuleName
   const payNos = messages.map((message) => message.payment.payNo);
   const types = messages.map((message) => message.type);
   const positions = messages.map((message) => message.id);
+  const recorded = messages.map((message) => message.recordedAt);
   const generations = messages.map((message) => String(message.generation));
   const outcomes = entries.map(({ actsOn }) => (actsOn ? 'applied' : 'ignored'));
   const exceptions = await transaction.$queryRaw<{ event_id: string; is_parked: boolean }[]>`
@@ -29,13 +30,14 @@ export async function claimMessages(transaction: Transaction, module: ModuleName
       SELECT DISTINCT pay_no FROM parked_messages
       WHERE ${heedParked} AND module = ${module} AND state = 'parked' AND pay_no = ANY(${payNos}::text[])
     ), incoming AS (
-      SELECT t.event_id::uuid, t.pay_no, t.event_type, t.position::bigint, t.generation, t.outcome, parked.pay_no IS NOT NULL AS is_parked
-      FROM unnest(${eventIds}::text[], ${payNos}::text[], ${types}::text[], ${positions}::text[], ${generations}::text[]::bigint[], ${outcomes}::text[])
-        AS t (event_id, pay_no, event_type, position, generation, outcome)
+      SELECT t.event_id::uuid, t.pay_no, t.event_type, t.position::bigint, t.generation, t.recorded_at, t.outcome, parked.pay_no IS NOT NULL AS is_parked
+      FROM unnest(${eventIds}::text[], ${payNos}::text[], ${types}::text[], ${positions}::text[], ${generations}::text[]::bigint[],
+                  ${recorded}::text[]::timestamptz(3)[], ${outcomes}::text[])
+        AS t (event_id, pay_no, event_type, position, generation, recorded_at, outcome)
       LEFT JOIN parked ON parked.pay_no = t.pay_no
     ), fresh AS (
-      INSERT INTO effect_ledger (module, event_id, pay_no, event_type, position, generation, outcome)
-      SELECT ${module}, event_id, pay_no, event_type, position, generation, outcome FROM incoming WHERE NOT is_parked
+      INSERT INTO effect_ledger (module, event_id, pay_no, event_type, position, generation, recorded_at, outcome)
+      SELECT ${module}, event_id, pay_no, event_type, position, generation, recorded_at, outcome FROM incoming WHERE NOT is_parked
       ON CONFLICT (module, event_id) DO NOTHING
       RETURNING event_id
     )

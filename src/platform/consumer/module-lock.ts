@@ -1,3 +1,4 @@
+import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { ModuleName } from '../../contracts/topology.ts';
 import type { Transaction } from '../database/database.ts';
 
@@ -13,7 +14,13 @@ import type { Transaction } from '../database/database.ts';
  * (its process is frozen) is cut off by the server's limit for idle transactions.
  *
  * It must be a statement of its own: a statement that also reads would read as of before the lock was granted.
+ *
+ * A database that is bound to no event store was emptied, or is another one: what waits in the queues is none of its
+ * business, and would be parked message by message.
+ * @throws DependencyUnavailableError while the database is not bound.
  */
 export async function lockModule(transaction: Transaction, module: ModuleName): Promise<void> {
   await transaction.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`paynotify consumer ${module}`}, 0))`;
+  const [binding] = await transaction.$queryRaw<object[]>`SELECT 1 AS bound FROM event_store_binding`;
+  if (binding === undefined) throw new DependencyUnavailableError('database', 'the database is bound to no event store: it was emptied, or is another one');
 }

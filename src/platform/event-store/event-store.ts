@@ -75,7 +75,15 @@ export interface AllPage {
   readonly atEnd: boolean;
 }
 
+/** Reads over the very connection that something else hangs on, so that both see the same server. */
+export type StoreReader = Pick<EventStore, 'readStream' | 'eventAt' | 'headPosition'>;
+
 export interface FollowHandlers {
+  /**
+   * Called before the subscription is asked for, and again when it stands, before any event: a server that is exchanged in
+   * between ends the subscription. What it throws ends the following.
+   */
+  verify?(reader: StoreReader): Promise<void>;
   onEvent(event: StoredEvent): void | Promise<void>;
   /** The log was looked at up to here and held nothing for us: the checkpoint may move without an event. */
   onCheckpoint(position: Position): void | Promise<void>;

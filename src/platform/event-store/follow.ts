@@ -1,10 +1,10 @@
 import { eventTypeFilter, START, streamNameFilter, type AllStreamSubscription } from '@eventstore/db-client';
-import { DependencyUnavailableError } from '../../contracts/errors.ts';
+import { DependencyUnavailableError, PaynotifyError } from '../../contracts/errors.ts';
 import type { Connection } from './connection.ts';
 import type { FollowHandlers, LogSelection, StoredEvent } from './event-store.ts';
 import { createHandlerQueue } from './handler-queue.ts';
 import { behindEvent, liesBehind, type Position } from './position.ts';
-import { readHead } from './read.ts';
+import { readerOn, readHead } from './read.ts';
 import { toStoredEvent } from './stored-event.ts';
 
 /** The server reports its progress through foreign events every 32 x this many: rarely enough to cost nothing. */
@@ -23,6 +23,8 @@ const LIVENESS_TIMEOUT_MS = 3_000;
  */
 export async function follow(connection: Connection, from: Position, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
+  const verify = (): Promise<void> | undefined => handlers.verify?.(readerOn(connection, LIVENESS_TIMEOUT_MS));
+  await verify()?.catch(unverified);
   const ended = Promise.withResolvers<undefined>();
   const queue = createHandlerQueue({
     pause: () => void subscription.pause(),
@@ -37,6 +39,7 @@ export async function follow(connection: Connection, from: Position, selection: 
   subscription.on('error', (error: unknown) => ended.reject(gone('failed', error)));
   subscription.on('end', () => ended.reject(gone('was ended by the server')));
   subscription.on('close', () => ended.reject(gone('was closed')));
+  if (handlers.verify !== undefined) subscription.on('confirmation', () => queue.mark(() => verify()?.catch(unverified)));
   subscription.on('caughtUp', () => queue.mark(() => handlers.onCaughtUp?.()));
   subscription.on('data', ({ event }) => {
     if (event === undefined) return;
@@ -97,6 +100,11 @@ function watchLiveness(connection: Connection, selection: LogSelection, from: Po
 function isOurs(event: StoredEvent, selection: LogSelection): boolean {
   if ('eventTypes' in selection) return selection.eventTypes.some((prefix) => event.type.startsWith(prefix));
   return selection.some((prefix) => event.stream.startsWith(prefix));
+}
+
+/** A verdict stays what it is; a server that gave none is away. */
+function unverified(error: unknown): never {
+  throw error instanceof PaynotifyError ? error : gone('could not be verified', error);
 }
 
 function gone(how: string, cause?: unknown): DependencyUnavailableError {

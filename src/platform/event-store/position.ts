@@ -32,9 +32,25 @@ export function earlierOf(a: Position, b: Position): Position {
   return comparePositions(a, b) <= 0 ? a : b;
 }
 
-/** An event that was dealt with, by which its log is known again: no other log has this event at this place. */
+/**
+ * An event that was dealt with, by which its log is known again. Place and id are not enough: both are derived, so that a
+ * log restored from a backup may come to hold the same event at the same place when it is told once more. The time at
+ * which the store has recorded it is then another one.
+ */
 export interface Landmark {
   /** $all commit position. */
   readonly position: bigint;
   readonly eventId: string;
+  /** By the store's clock, in milliseconds; null where an earlier release did not keep it. */
+  readonly recordedAt: Date | null;
+}
+
+/** Whether `event`, which was found at the landmark's place, is the one that was dealt with. */
+export function isLandmark(event: { readonly id: string; readonly recordedAt: Date } | null, landmark: Landmark): boolean {
+  if (event?.id !== landmark.eventId) return false;
+  return landmark.recordedAt === null || event.recordedAt.getTime() === landmark.recordedAt.getTime();
+}
+
+export function landmarkOf({ id, position, recordedAt }: { readonly id: string; readonly position: bigint; readonly recordedAt: Date }): Landmark {
+  return { position, eventId: id, recordedAt };
 }

@@ -5,7 +5,7 @@ import { kindOf } from './client-errors.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionSlot } from './connection-slot.ts';
 import { DeadlinePassedError } from './deadline.ts';
-import type { AllPage, StoredEvent } from './event-store.ts';
+import type { AllPage, StoredEvent, StoreReader } from './event-store.ts';
 import { behindEvent, liesBehind, type Position } from './position.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { tryUntilDeadline, unavailable } from './try-until-deadline.ts';
@@ -43,23 +43,32 @@ export async function readEventAt(slot: ConnectionSlot, position: bigint, deadli
   return found?.find((event) => event.position === position) ?? null;
 }
 
+/** Reads over one connection and without a second try: what is asked is what this connection's server holds. */
+export function readerOn(connection: Connection, timeoutMs: number): StoreReader {
+  const { client } = connection;
+  return {
+    readStream: (stream) => collect(connection, client.readStream(stream), timeoutMs).catch((error: unknown) => (kindOf(error) === 'not-found' ? [] : Promise.reject(error as Error))),
+    async eventAt(position) {
+      const found = await collect(connection, client.readAll({ fromPosition: behindEvent(position), maxCount: 1 }), timeoutMs).catch(toNoPlace);
+      return found?.find((event) => event.position === position) ?? null;
+    },
+    headPosition: async () => (await readHead(connection, timeoutMs))?.position ?? -1n,
+  };
+}
+
 /** @returns null when this is no place of this log: not a failure of the store, which would be tried again. */
 function readFrom(slot: ConnectionSlot, from: typeof START | Position, maxCount: number, deadlineMs: number): Promise<StoredEvent[] | null> {
-  return repeat(slot, 'read of $all', deadlineMs, async (connection, timeoutMs) => {
-    try {
-      return await collect(connection, connection.client.readAll({ fromPosition: from, maxCount }), timeoutMs);
-    } catch (error) {
-      if (isNoPlace(error)) return null;
-      throw error;
-    }
-  });
+  return repeat(slot, 'read of $all', deadlineMs, (connection, timeoutMs) =>
+    collect(connection, connection.client.readAll({ fromPosition: from, maxCount }), timeoutMs).catch(toNoPlace),
+  );
 }
 
 /** EventStoreDB 23.10 to KurrentDB 25.0 say so, with status UNKNOWN (2), of a place at which no record begins. */
 const NO_PLACE = 'Unexpected ReadAllResult';
 
-function isNoPlace(error: unknown): boolean {
-  return error instanceof Error && error.message.includes(NO_PLACE);
+function toNoPlace(error: unknown): null {
+  if (error instanceof Error && error.message.includes(NO_PLACE)) return null;
+  throw error;
 }
 
 /** The newest event of the log, of any stream; null for an empty log. */
