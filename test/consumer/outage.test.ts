@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { MessageError } from '../../src/contracts/errors.ts';
 import { connectDatabase } from '../../src/platform/database/database.ts';
 import { migrate } from '../../src/platform/database/migrate.ts';
 import { startPrivatePostgres } from '../harness/services.ts';
@@ -116,6 +117,24 @@ it('finishes the running transaction on stop and hands back the rest, in order, 
   expect(await rig.db.parkedMessage.count()).toBe(0);
   expect(await rig.db.startedExecution.count()).toBe(0);
   expect(await rig.leftOver()).toBe(0);
+});
+
+it('acts on nothing and parks nothing while the database is bound to no event store, as one that was emptied', async () => {
+  const rig = await createRig({ databaseUrl: postgres.url });
+  const binding = await rig.db.eventStoreBinding.findFirstOrThrow();
+  await rig.db.eventStoreBinding.deleteMany();
+  const messages = messagesOf(20, 3);
+  rig.recorder.onMessage = () => Promise.reject(new MessageError('order-unknown', 'as every message would be'));
+  await publishAll(rig, messages);
+  const consumer = await rig.consume();
+  await until('the reason', () => (consumer.worker.health?.().reason ?? '').includes('bound to no event store'));
+  expect([await effectCount(rig.db), await rig.db.parkedMessage.count()]).toEqual([0, 0]);
+  rig.recorder.onMessage = async () => undefined;
+  await rig.db.eventStoreBinding.create({ data: binding });
+  await until('all effects', async () => (await effectCount(rig.db)) >= messages.length);
+  await consumer.stop();
+  await expectAllOnceInOrder(rig, messages);
+  expect(await rig.db.parkedMessage.count()).toBe(0);
 });
 
 it('does not need a connection to the database to say why it waits', async () => {

@@ -93,6 +93,32 @@ test('an emptied database over a store with payments is told as one thing, and n
   await site.assertWhole(payments);
 });
 
+test('an instance that was started on a wrong store does not keep the right one from publishing', { timeout: TEST_TIMEOUT_MS }, async () => {
+  const another = await startEventStoreProcess();
+  try {
+    const payments = await site.shop.openPayments(3);
+    await site.shop.payAll(payments.slice(0, 1));
+    await site.assertWhole(payments.slice(0, 1));
+    await site.app.kill('SIGTERM');
+    const wrong = await site.start({ eventStoreUrl: another.url });
+    await untilUnbound();
+    const right = await site.start();
+    await right.ready;
+    await site.shop.payAll(payments.slice(1));
+    await site.assertWhole(payments);
+    // The wrong one can neither publish nor be made the truth meanwhile.
+    const refused = await fetch(`${wrong.url}/admin/event-store/adopt`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${site.tokens.admin}`, 'content-type': 'application/json' },
+      body: '{"dryRun":false}',
+    });
+    expect([refused.status, (await refused.json()) as { type: string }]).toMatchObject([409, { type: 'urn:paynotify:problem:another-instance-publishes' }]);
+  } finally {
+    await site.close();
+    await another.close();
+  }
+});
+
 test('an instance with a store of its own is refused while another one publishes for the database, with both identities', { timeout: TEST_TIMEOUT_MS }, async () => {
   const another = await startEventStoreProcess();
   const { accountsFile } = await generateDemoAccounts();

@@ -140,6 +140,8 @@ test('an older backup that is still shorter: nothing is published, everybody say
   await site.assertWhole([...before, ...after]);
   // What the store has lost keeps its effects, and comes before everything that was paid since.
   const rows = await site.query<{ pay_no: string; paid_generation: string; status: string }>('SELECT pay_no, paid_generation::text, status FROM pay_records');
+  const ledger = await site.query<{ generation: string }>(`SELECT DISTINCT generation::text FROM effect_ledger WHERE pay_no = ANY($1)`, [after.map(({ payNo }) => payNo)]);
+  expect(ledger).toEqual([{ generation: '2' }]);
   const generationsOf = (payments: readonly OpenPayment[]) => payments.map(({ payNo }) => rows.find((row) => row.pay_no === payNo)).map((row) => [row?.status, row?.paid_generation]);
   expect(generationsOf(gone)).toEqual(gone.map(() => ['601002', '1']));
   expect(generationsOf(after)).toEqual(after.map(() => ['601002', '2']));

@@ -1,6 +1,6 @@
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DependencyUnavailableError, UnstorableError } from '../../src/contracts/errors.ts';
+import { DependencyUnavailableError, StoreMismatchError, UnstorableError } from '../../src/contracts/errors.ts';
 import { startEventStoreServer, type EventStoreServer } from '../../src/event-store-server/server.ts';
 import type { FollowHandlers, StoredEvent } from '../../src/platform/event-store/event-store.ts';
 import { BEFORE_ALL, comparePositions } from '../../src/platform/event-store/position.ts';
@@ -138,6 +138,31 @@ describe('with a healthy store', () => {
     await store.follow(BEFORE_ALL, [`${prefix}-`], handlers, stop.signal);
     expect({ overlaps, early, arrived }).toEqual({ overlaps: 0, early: 0, arrived: 100 });
     expect(checkpoints).toBeGreaterThan(0);
+  });
+
+  it('verifies the store over the connection that it follows, before the subscription and when it stands, and hands out nothing that was not verified', async () => {
+    const store = connect(url);
+    const prefix = `verified${Date.now()}`;
+    const event = newEvent();
+    await store.append(someStream(prefix), [event], 'no-stream');
+    const followed = async (verdicts: readonly (Error | null)[]): Promise<{ seen: string[]; asked: number; end: unknown }> => {
+      const seen: string[] = [];
+      const stop = new AbortController();
+      let asked = 0;
+      const verify: FollowHandlers['verify'] = async (reader) => {
+        expect(await reader.headPosition()).toBe(await store.headPosition());
+        const verdict = verdicts[asked++] ?? null;
+        if (verdict !== null) throw verdict;
+      };
+      const handlers = { verify, onEvent: ({ id }: StoredEvent) => void seen.push(id), onCheckpoint: () => undefined, onCaughtUp: () => stop.abort() };
+      const end = await store.follow(BEFORE_ALL, [`${prefix}-`], handlers, stop.signal).catch((error: unknown) => error);
+      return { seen, asked, end };
+    };
+    const wrong = new StoreMismatchError('older-state', 'it is an older one');
+    expect(await followed([])).toEqual({ seen: [event.id], asked: 2, end: undefined });
+    expect(await followed([wrong])).toEqual({ seen: [], asked: 1, end: wrong });
+    expect(await followed([null, wrong])).toEqual({ seen: [], asked: 2, end: wrong });
+    expect(await followed([null, new Error('cut')])).toMatchObject({ seen: [], end: { code: 'dependency-unavailable' } });
   });
 
   it('reports "caught up" after the past', async () => {

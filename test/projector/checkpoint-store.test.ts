@@ -116,6 +116,13 @@ describe('checkpoint store', () => {
     await unbound.drop();
   });
 
+  it('gives no lease with the binding before an adoption and the place behind it', async () => {
+    await acquire('a');
+    await endLease();
+    await database.$executeRaw`UPDATE checkpoints SET generation = 4 WHERE name = ${name}`;
+    expect((await store.acquire('b')).outcome).toBe('held');
+  });
+
   it('puts an owner out when the database is bound anew, and the next one begins behind the landmark', async () => {
     const epoch = await acquire('a');
     await store.move(epoch, place(100n));

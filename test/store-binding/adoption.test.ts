@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readNotificationCheckpoint, storeNotificationCheckpoint } from '../../src/modules/payments/notification-rows.ts';
+import { claimReplay } from '../../src/modules/admin/replay-store.ts';
 import { readProven, storeProven } from '../../src/modules/admin/proven-positions.ts';
 import { publishFrom } from '../../src/modules/projector/index.ts';
 import { STORE_STREAM } from '../../src/contracts/store-events.ts';
@@ -10,7 +11,10 @@ import { behindEvent, landmarkOf, type Landmark } from '../../src/platform/event
 import { createRandom, seedOfRun } from '../harness/random.ts';
 import { createRig, openStore, type Rig } from './rig.ts';
 
-type Places = readonly Pick<StoredEvent, 'id' | 'position'>[];
+type Places = readonly Pick<StoredEvent, 'id' | 'position' | 'recordedAt'>[];
+
+const THEN = new Date('2026-11-01T00:00:00.000Z');
+const LATER = new Date('2026-11-02T00:00:00.000Z');
 
 /** A store in which just these events lie, whatever the numbers between them. */
 const storeOf = (events: Places) => ({ eventAt: async (position: bigint) => (events.find((event) => event.position === position) ?? null) as StoredEvent | null });
@@ -20,14 +24,15 @@ test('the last shared event is found by halves, as looking at every event would 
   const seed = seedOfRun();
   const random = createRandom(seed);
   for (let round = 0n; round < 40n; round++) {
-    const ledger = Array.from({ length: random.below(60) }, (_, i) => ({ id: randomUUID(), position: BigInt(i * 100 + random.below(90)) }));
+    const ledger = Array.from({ length: random.below(60) }, (_, i) => ({ id: randomUUID(), position: BigInt(i * 100 + random.below(90)), recordedAt: THEN }));
     const kept = ledger.slice(0, random.below(ledger.length + 1));
-    // What the store has written since, some of it at the very places of events that it has lost.
-    const grown = ledger.slice(kept.length).filter(() => random.below(2) === 0).map(({ position }) => ({ id: randomUUID(), position }));
+    // What the store has written since, some of it at the very places of events that it has lost, and some of it the same
+    // events, told once more: their ids are derived, and their lengths are the same.
+    const grown = ledger.slice(kept.length).filter(() => random.below(3) > 0).map(({ id, position }) => ({ id: random.below(2) === 0 ? id : randomUUID(), position, recordedAt: LATER }));
     await rig.applied(ledger, round + 1n);
     const last = kept.at(-1);
     const found = await lastSharedEvent(rig.db, storeOf([...kept, ...grown]), round + 1n, 10_000n);
-    expect(found, `seed ${seed}, round ${round}`).toEqual(last === undefined ? null : { position: last.position, eventId: last.id, recordedAt: null });
+    expect(found, `seed ${seed}, round ${round}`).toEqual(last === undefined ? null : landmarkOf(last));
   }
 });
 
@@ -83,8 +88,8 @@ test('of two operators who adopt at once, one does and the other is told', async
   const { rig } = await rigWithAnotherStore();
   const binding = rig.binding();
   const plan = (await binding.plan())!;
-  const outcomes = await Promise.allSettled([binding.adopt(plan, 'alice'), binding.adopt(plan, 'bob')]);
-  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const outcomes = await Promise.all(['alice', 'bob'].map((name) => binding.adopt(plan, name).then(() => 'adopted', (error: unknown) => (error as { code: string }).code)));
+  expect(outcomes.sort()).toEqual(['adopted', 'event-store-bound-meanwhile']);
   expect(await rig.db.eventStoreBinding.findFirst()).toMatchObject({ generation: 5n });
 });
 
@@ -96,6 +101,80 @@ test('an adoption that was cut off between store and database is simply asked fo
   const binding = rig.binding();
   await binding.adopt((await binding.plan())!, 'alice');
   expect(await binding.look()).toMatchObject({ generation: 6n });
+});
+
+test('an event behind the checkpoint is published again, though a module has it: its confirm was not seen', async () => {
+  const rig = await createRig();
+  const events = await rig.pay('p1', 'p2', 'p3');
+  await rig.db.eventStoreBinding.create({ data: { storeId: randomUUID(), generation: 1n, boundBy: 'paynotify' } });
+  await rig.applied(events);
+  await rig.db.$transaction((transaction) => publishFrom(transaction, 1n, { ...landmarkOf(events[1]!), eventId: randomUUID() }));
+  expect(await rig.binding().plan()).toMatchObject({ from: landmarkOf(events[0]!), appliedBehind: 2 });
+});
+
+test('a landmark that the other store holds too is where it begins again', async () => {
+  const rig = await createRig();
+  const [first] = await rig.pay('p1', 'p2');
+  await rig.db.eventStoreBinding.create({ data: { storeId: randomUUID(), generation: 1n, boundBy: 'paynotify' } });
+  await rig.db.$transaction((transaction) => publishFrom(transaction, 1n, landmarkOf(first!)));
+  expect(await rig.binding().plan()).toMatchObject({ mismatch: { kind: 'another-store' }, from: landmarkOf(first!) });
+});
+
+test('a database restored to the time before an adoption of the same store goes on under the generation of the store', async () => {
+  const { rig } = await rigWithAnotherStore();
+  const binding = rig.binding();
+  await binding.adopt((await binding.plan())!, 'alice');
+  const { landmark } = await binding.look();
+  await rig.db.eventStoreBinding.update({ where: { id: 1 }, data: { generation: 2n } });
+  await rig.db.checkpoint.updateMany({ data: { generation: 2n } });
+  expect(await binding.look()).toMatchObject({ generation: 5n, landmark });
+  expect(await rig.db.checkpoint.findFirst()).toMatchObject({ generation: 5n });
+});
+
+test('nobody adopts a store while another instance publishes', async () => {
+  const { rig } = await rigWithAnotherStore();
+  const plan = (await rig.binding().plan())!;
+  await rig.db.$executeRaw`UPDATE checkpoints SET owner = 'another instance', lease_until = now() + interval '1 minute'`;
+  await expect(rig.binding().adopt(plan, 'alice')).rejects.toMatchObject({ status: 409, code: 'another-instance-publishes' });
+  expect(await rig.db.eventStoreBinding.findFirst()).toMatchObject({ generation: 4n });
+});
+
+test('a plan is made for the binding that it has read: one that was adopted meanwhile needs none', async () => {
+  const { rig } = await rigWithAnotherStore();
+  const slow = Promise.withResolvers<undefined>();
+  const asked = Promise.withResolvers<undefined>();
+  const readStream: typeof rig.store.readStream = async (...call) => {
+    const events = await rig.store.readStream(...call);
+    asked.resolve(undefined);
+    await slow.promise;
+    return events;
+  };
+  // Bob looked before Alice adopted, and is answered after it.
+  const bob = rig.binding({ store: { ...rig.store, readStream } });
+  const looking = bob.look().catch((error: unknown) => error);
+  await asked.promise;
+  const alice = rig.binding();
+  await alice.adopt((await alice.plan())!, 'alice');
+  const planning = bob.plan();
+  slow.resolve(undefined);
+  await looking;
+  expect(await planning).toBeNull();
+});
+
+test('an identity that somebody else wrote is told like a wrong store, and cannot be adopted', async () => {
+  const rig = await createRig();
+  await rig.store.append(STORE_STREAM, [{ id: randomUUID(), type: 'Something', data: {}, metadata: {} }], 'no-stream');
+  const unreadable = { name: 'StoreMismatchError', kind: 'unreadable-identity' };
+  await expect(rig.binding().look()).rejects.toMatchObject(unreadable);
+  await expect(rig.binding().plan()).rejects.toMatchObject(unreadable);
+});
+
+test('a replay of an earlier generation is not taken up', async () => {
+  const { rig } = await rigWithAnotherStore();
+  const replay = { module: 'orders', mode: 'missing', fromPosition: -1n, toPosition: 9n, nextPosition: 1n, ratePerSecond: 1, state: 'running', requestedBy: 'x' };
+  await rig.db.replay.createMany({ data: [{ ...replay, id: 'before', generation: 3n }, { ...replay, id: 'now', generation: 4n }] });
+  expect((await claimReplay(rig.db, 'me', 1_000, []))?.id).toBe('now');
+  expect(await claimReplay(rig.db, 'me', 1_000, ['now'])).toBeNull();
 });
 
 test('a landmark is looked for in its place and nowhere else', async () => {

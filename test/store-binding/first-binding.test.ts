@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { STORE_STREAM } from '../../src/contracts/store-events.ts';
 import type { StoredEvent } from '../../src/platform/event-store/event-store.ts';
-import { landmarkOf } from '../../src/platform/event-store/position.ts';
+import { readProven } from '../../src/modules/admin/proven-positions.ts';
+import { BEFORE_ALL, landmarkOf } from '../../src/platform/event-store/position.ts';
 import { createRig } from './rig.ts';
 
 const MISMATCH = { name: 'StoreMismatchError', kind: 'unbound-database' };
@@ -58,7 +59,10 @@ test.each<[what: string, checkpointOf: (events: readonly StoredEvent[]) => bigin
   const events = await rig.pay('p1', 'p2', 'p3', 'p4');
   await rig.applied(events);
   await rig.checkpoint(checkpointOf(events));
+  await rig.db.provenPosition.create({ data: { module: 'orders', commitPosition: 500n } });
   const { landmark } = await rig.binding().look();
+  // What was lost in silence before is found by proving the log once from its start.
+  expect((await readProven(rig.db, 1n)).get('orders')).toEqual(BEFORE_ALL);
   const expected = begins === null ? null : landmarkOf(events[begins]!);
   expect(landmark).toEqual(expected);
   expect(await rig.landmark()).toEqual({ position: expected?.position ?? null, eventId: expected?.eventId ?? null });
