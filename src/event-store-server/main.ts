@@ -1,30 +1,33 @@
 import { fstatSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { DEFAULT_BEHAVIOUR } from './calls/subscription-behaviour.ts';
 import type { EventStoreServerOptions } from './server.ts';
 import { startEventStoreServer } from './server.ts';
 
 /** How often is looked whether the parent still lives; an orphan then ends within this time. */
 const PARENT_CHECK_INTERVAL_MS = 500;
 
-const USAGE = 'usage: npm run event-store -- --port PORT (--data DIRECTORY | --memory) [--checkpoints (seen-place | next-place)]';
+const USAGE = 'usage: npm run event-store -- --port PORT (--data DIRECTORY | --memory) [--checkpoints (seen-place | next-place)] [--slow-readers (catch-up | end)]';
 
 const OPTIONS = {
   port: { type: 'string', default: '2113' },
   data: { type: 'string' },
   memory: { type: 'boolean', default: false },
-  checkpoints: { type: 'string', default: 'seen-place' },
+  checkpoints: { type: 'string', default: DEFAULT_BEHAVIOUR.checkpoints },
+  'slow-readers': { type: 'string', default: DEFAULT_BEHAVIOUR.slowReaders },
 } as const;
 
 /** Null for arguments that this program does not know, or that do not go together. */
 function readArguments(): EventStoreServerOptions | null {
   try {
     const { values } = parseArgs({ options: OPTIONS });
-    const { checkpoints } = values;
+    const { checkpoints, 'slow-readers': slowReaders } = values;
     const port = Number(values.port);
     const oneStore = (values.data !== undefined) !== values.memory;
     if (!oneStore || !Number.isInteger(port) || port < 0 || port > 65_535) return null;
     if (checkpoints !== 'seen-place' && checkpoints !== 'next-place') return null;
-    return { port, directory: values.data ?? null, checkpoints };
+    if (slowReaders !== 'catch-up' && slowReaders !== 'end') return null;
+    return { port, directory: values.data ?? null, checkpoints, slowReaders };
   } catch {
     return null;
   }

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { handleAppend } from './calls/append.ts';
 import { serveBatchAppend } from './calls/batch-append.ts';
-import type { CheckpointNaming } from './calls/checkpoints.ts';
 import { handleDelete } from './calls/delete-stream.ts';
 import type { Member } from './calls/gossip.ts';
 import { handleGossip } from './calls/gossip.ts';
 import { handleRead } from './calls/read.ts';
 import { handleServerFeatures } from './calls/server-features.ts';
+import type { SubscriptionBehaviour } from './calls/subscription-behaviour.ts';
+import { DEFAULT_BEHAVIOUR } from './calls/subscription-behaviour.ts';
 import type { CallHandler, GrpcServer } from './grpc/grpc-server.ts';
 import { listenGrpc } from './grpc/grpc-server.ts';
 import { EventStore } from './store/event-store.ts';
@@ -14,7 +15,8 @@ import { EventStore } from './store/event-store.ts';
 /** Nothing here checks who is calling, so by default only this machine can. */
 const DEFAULT_HOST = '127.0.0.1';
 
-export interface EventStoreServerOptions {
+/** What is not said of subscriptions is as in DEFAULT_BEHAVIOUR. */
+export interface EventStoreServerOptions extends Partial<SubscriptionBehaviour> {
   /** 0 lets the operating system choose. */
   port: number;
   host?: string;
@@ -22,8 +24,6 @@ export interface EventStoreServerOptions {
   directory: string | null;
   /** Unix time in ms; the time stamped on events. */
   now?: () => number;
-  /** Which places a filtered subscription names: `seen-place` as 23.10 does, which is the default, `next-place` as 24.2 to 25.0. */
-  checkpoints?: CheckpointNaming;
 }
 
 export interface EventStoreServer {
@@ -46,7 +46,7 @@ export async function startEventStoreServer(options: EventStoreServerOptions): P
   const member = { instanceId: randomUUID(), host, port: options.port };
   let server: GrpcServer;
   try {
-    server = await listenGrpc(callHandlers(store, member, now, options.checkpoints ?? 'seen-place'), host, options.port);
+    server = await listenGrpc(callHandlers(store, member, now, { ...DEFAULT_BEHAVIOUR, ...options }), host, options.port);
   } catch (error) {
     store.close();
     throw error;
@@ -55,10 +55,10 @@ export async function startEventStoreServer(options: EventStoreServerOptions): P
   return { port: server.port, broken: broken.promise, close: () => closeOnce(store, server) };
 }
 
-function callHandlers(store: EventStore, member: Member, now: () => number, checkpoints: CheckpointNaming): ReadonlyMap<string, CallHandler> {
+function callHandlers(store: EventStore, member: Member, now: () => number, behaviour: SubscriptionBehaviour): ReadonlyMap<string, CallHandler> {
   const streams = '/event_store.client.streams.Streams';
   return new Map<string, CallHandler>([
-    [`${streams}/Read`, (call) => handleRead(store, call, checkpoints)],
+    [`${streams}/Read`, (call) => handleRead(store, call, behaviour)],
     [`${streams}/Append`, (call) => handleAppend(store, call, now)],
     [`${streams}/BatchAppend`, (call) => serveBatchAppend(store, call, now)],
     [`${streams}/Delete`, (call) => handleDelete(store, call, now, 'softDelete')],

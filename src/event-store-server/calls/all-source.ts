@@ -7,24 +7,27 @@ import type { CheckpointNaming, Checkpoints } from './checkpoints.ts';
 import { SeenPlaceCheckpoints } from './checkpoints.ts';
 import { createEventFilter } from './event-filter.ts';
 import { NextPlaceCheckpoints } from './next-place-checkpoints.ts';
-import { PAGE, isFull, toReadEvents } from './read-events.ts';
+import { isFull, toReadEvents } from './read-events.ts';
+import type { SubscriptionBehaviour } from './subscription-behaviour.ts';
+import { pageLimit } from './subscription-behaviour.ts';
 import type { SubscriptionSource } from './subscription-source.ts';
 import type { SubscriptionStart } from './subscription-start.ts';
 import { isAfter, subscriptionStart } from './subscription-start.ts';
 
 /** $all, starting after a position. With a filter, checkpoints tell how far was looked. */
-export function allSource(store: EventStore, request: ReadRequest, from: AllStart, naming: CheckpointNaming): SubscriptionSource {
-  const start = subscriptionStart(store, from, naming);
-  const frames = request.filter === null ? plainFrames(store, request, start) : filteredFrames(store, request, request.filter, start, naming);
+export function allSource(store: EventStore, request: ReadRequest, from: AllStart, behaviour: SubscriptionBehaviour): SubscriptionSource {
+  const start = subscriptionStart(store, from, behaviour.checkpoints);
+  const frames = request.filter === null ? plainFrames(store, request, start) : filteredFrames(store, request, request.filter, start, behaviour.checkpoints);
+  const limit = pageLimit(behaviour);
   let { readFrom } = start;
   return {
     next() {
       if (start.refusal !== null) throw start.refusal;
-      const entries = store.allForwards(readFrom, PAGE);
+      const entries = store.allForwards(readFrom, limit);
       const last = entries.at(-1);
-      if (last === undefined) return { frames: frames.atEnd(), atEnd: true, exists: true, full: false };
+      if (last === undefined) return { frames: frames.atEnd(), events: 0, atEnd: true, exists: true, full: false };
       readFrom = last.position + 1;
-      return { frames: frames.of(entries), atEnd: false, exists: true, full: isFull(entries) };
+      return { ...frames.of(entries), atEnd: false, exists: true, full: isFull(entries, limit) };
     },
     fellBehind: () => frames.fellBehind(),
     watch: (wake) => store.feed.watchAll(wake),
@@ -33,7 +36,7 @@ export function allSource(store: EventStore, request: ReadRequest, from: AllStar
 
 /** What is sent for the events of a page, at the end of the log, and to a reader that fell behind. */
 interface Frames {
-  of(entries: LogEntry[]): Buffer | null;
+  of(entries: LogEntry[]): { frames: Buffer | null; events: number };
   atEnd(): Buffer | null;
   fellBehind(): Buffer | null;
 }
@@ -43,7 +46,10 @@ const send = (store: EventStore, request: ReadRequest, entries: LogEntry[]): Buf
 
 function plainFrames(store: EventStore, request: ReadRequest, { after }: SubscriptionStart): Frames {
   return {
-    of: (entries) => send(store, request, entries.filter(({ position }) => isAfter(position, after))),
+    of(entries) {
+      const unseen = entries.filter(({ position }) => isAfter(position, after));
+      return { frames: send(store, request, unseen), events: unseen.length };
+    },
     atEnd: () => null,
     fellBehind: () => null,
   };
@@ -58,9 +64,11 @@ function filteredFrames(store: EventStore, request: ReadRequest, filter: FilterO
     of(entries) {
       const frames: Buffer[] = [];
       let matched: LogEntry[] = [];
+      let events = 0;
       const flush = (): void => {
         const sent = send(store, request, matched);
         if (sent !== null) frames.push(sent);
+        events += matched.length;
         matched = [];
       };
       for (const entry of entries) {
@@ -72,7 +80,7 @@ function filteredFrames(store: EventStore, request: ReadRequest, filter: FilterO
         frames.push(checkpointFrame(place));
       }
       flush();
-      return frames.length === 0 ? null : Buffer.concat(frames);
+      return { frames: frames.length === 0 ? null : Buffer.concat(frames), events };
     },
     atEnd: () => mark(checkpoints.atEnd()),
     fellBehind: () => mark(checkpoints.fellBehind()),

@@ -16,9 +16,9 @@ export function toReadEvents(store: EventStore, entries: readonly LogEntry[], re
 }
 
 /** A page that ended at a limit, so that there may be more. */
-export function isFull(entries: readonly LogEntry[]): boolean {
+export function isFull(entries: readonly LogEntry[], limit: PageLimit): boolean {
   const bytes = entries.reduce((sum, entry) => sum + entry.record.length, 0);
-  return entries.length >= PAGE.entriesMax || bytes >= PAGE.bytesMax;
+  return entries.length >= limit.entriesMax || bytes >= limit.bytesMax;
 }
 
 /** Lets other calls have their turn between two pages. */

@@ -6,18 +6,18 @@ import type { AllStart, ReadRequest, StreamTarget } from '../wire/read-request.t
 import { decodeReadRequest } from '../wire/read-request.ts';
 import { eventFrames, streamNotFoundFrame } from '../wire/read-responses.ts';
 import { endBackwards, firstForwards } from './all-start.ts';
-import type { CheckpointNaming } from './checkpoints.ts';
 import { createEventFilter } from './event-filter.ts';
 import { PAGE, nextTurn, toReadEvents } from './read-events.ts';
+import type { SubscriptionBehaviour } from './subscription-behaviour.ts';
 import { runSubscription } from './subscription.ts';
 import { receiveOne } from './unary-call.ts';
 import { streamDeleted } from './write-error.ts';
 
 /** Streams.Read: a finite read or a subscription, of one stream or of $all. */
-export function handleRead(store: EventStore, call: GrpcCall, naming: CheckpointNaming): void {
+export function handleRead(store: EventStore, call: GrpcCall, behaviour: SubscriptionBehaviour): void {
   receiveOne(call, (message) => {
     const request = decodeReadRequest(message);
-    const run = request.countMax === null ? runSubscription(store, call, request, naming) : runRead(store, call, request, request.countMax);
+    const run = request.countMax === null ? runSubscription(store, call, request, behaviour) : runRead(store, call, request, request.countMax);
     run.catch((error: unknown) => call.fail(error));
   });
 }

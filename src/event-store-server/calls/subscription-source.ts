@@ -1,9 +1,10 @@
 /**
- * Frames of the next events. `atEnd`: nothing more to read now. `exists`: false while the stream is missing or
+ * Frames of the next events, and how many these are. `atEnd`: nothing more to read now. `exists`: false while the stream is missing or
  * soft-deleted, which is waited for. `full`: the page was full, so there is more at once.
  */
 export interface SourcePage {
   frames: Buffer | null;
+  events: number;
   atEnd: boolean;
   exists: boolean;
   full: boolean;

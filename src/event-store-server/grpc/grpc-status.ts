@@ -48,19 +48,26 @@ export class HandlerFailure extends GrpcError {
   }
 }
 
-/**
- * gRPC percent-encodes `grpc-message`: everything outside printable ASCII, and the percent sign itself.
- * Other trailer values go through it too, since an HTTP/2 header cannot carry raw UTF-8.
- */
+/** gRPC percent-encodes `grpc-message`: everything outside printable ASCII, and the percent sign itself. */
 export function percentEncode(text: string): string {
-  return text.replace(/[^\x20-\x24\x26-\x7e]+/gu, (part) =>
-    [...Buffer.from(part, 'utf8')].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  );
+  return text.replace(/[^\x20-\x24\x26-\x7e]+/gu, encoded);
+}
+
+/**
+ * Other trailers are sent as they are, the percent sign too, and nobody decodes them. What an HTTP/2 header cannot carry
+ * is encoded all the same: a real node fails with HTTP 500 at a stream name like that.
+ */
+function headerValue(text: string): string {
+  return text.replace(/[^\x20-\x7e]+/gu, encoded);
+}
+
+function encoded(part: string): string {
+  return [...Buffer.from(part, 'utf8')].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }
 
 export function statusTrailers(status: GrpcStatus): Record<string, string> {
   const trailers: Record<string, string> = { 'grpc-status': String(status.code) };
   if (status.message !== '') trailers['grpc-message'] = percentEncode(status.message);
-  for (const [name, value] of Object.entries(status.trailers)) trailers[name] = percentEncode(value);
+  for (const [name, value] of Object.entries(status.trailers)) trailers[name] = headerValue(value);
   return trailers;
 }

@@ -137,7 +137,7 @@ describe('ending', () => {
   });
 
   it('says how it is used when the arguments are wrong', async () => {
-    const wrong = [[], ['--memory', '--data', directory], ['--memory', '--unknown'], ['--memory', '--checkpoints', 'elsewhere']];
+    const wrong = [[], ['--memory', '--data', directory], ['--memory', '--unknown'], ['--memory', '--checkpoints', 'elsewhere'], ['--memory', '--slow-readers', 'wait']];
     for (const args of wrong) await expect(startStoreProcess(...args)).rejects.toThrow('usage:');
     const taken = await startStoreProcess('--memory');
     const second = spawn(process.execPath, [MAIN, '--port', String(taken.port), '--memory'], { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -12,6 +12,7 @@ export function refusalContract(fixture: Fixture): void {
     calls(fixture);
     readsFromTheEnd(fixture);
   });
+  describe('a refusal', () => namesTheStream(fixture));
 }
 
 const UNKNOWN = 2;
@@ -55,5 +56,16 @@ function readsFromTheEnd(fixture: Fixture): void {
 
   it('is not a read of $all forwards from its end, which gives nothing', async () => {
     expect(await collect(fixture.client.readAll({ fromPosition: 'end' }))).toEqual([]);
+  });
+}
+
+function namesTheStream(fixture: Fixture): void {
+  it.each(['%', '%20', '%2', 'a b', '%C3%BC', '"&<>'])('names the stream as it is, with %s in it too', async (part) => {
+    const stream = newStream(`refused${part}`);
+    await fixture.client.appendToStream(stream, events(1));
+    const wrong = fixture.client.deleteStream(stream, { expectedRevision: 5n });
+    expect(await failure(wrong)).toMatchObject({ type: 'wrong-expected-version', streamName: stream });
+    await fixture.client.tombstoneStream(stream);
+    expect(await failure(collect(fixture.client.readStream(stream)))).toMatchObject({ type: 'stream-deleted', streamName: stream, message: expect.stringContaining(stream) as string });
   });
 }
