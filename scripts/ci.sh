@@ -56,8 +56,9 @@ mkdir -m 700 "$fresh/closed"
 git -c safe.directory='*' clone --quiet --no-hardlinks . "$clone"
 count "git clone" $?
 here=$PWD
+usual_path=$PATH
 cd "$clone" || exit 1
-export PATH="$(npm_folder "$REAL_NPM"):$PATH"
+PATH="$(npm_folder "$REAL_NPM"):$PATH"
 start_until_ready "npm start" "$start_log" npm start
 count "npm $REAL_NPM has installed what the lock file names" "$(grep -q "installing dependencies (npm $REAL_NPM ci" "$start_log"; echo $?)"
 check npm run demo
@@ -71,6 +72,7 @@ check npm run webhook -- --help
 check npm run webhook -- --pay-no "$pay_no" --provider alipay --bad-signature
 check npm run webhook -- --pay-no "$pay_no" --kind refunded --duplicate
 stop_by_ctrl_c "npm start" "$clone"
+PATH=$usual_path
 cd "$here" || exit 1
 check_ordinary_user "$clone"
 rm -rf "$fresh"

@@ -12,9 +12,9 @@ accepts_lock_file() { # accepts_lock_file VERSION
   [ -x "$npm" ] || return 1
   folder=$(mktemp -d)
   cp package.json package-lock.json "$folder"
-  (cd "$folder" && "$npm" --version && "$npm" ci --include=dev --dry-run --ignore-scripts --registry=http://127.0.0.1:9/ --fetch-retries=0 --cache="$folder/cache" --no-audit --no-fund --loglevel=error) > "$folder/log" 2>&1
+  echo "npm $("$npm" --version 2> /dev/null)"
+  (cd "$folder" && "$npm" ci --include=dev --dry-run --ignore-scripts --registry=http://127.0.0.1:9/ --fetch-retries=0 --cache="$folder/cache" --no-audit --no-fund --loglevel=error) > "$folder/log" 2>&1
   result=$?
-  head -n 1 "$folder/log"
   if [ "$result" -eq 0 ]; then tail -n 1 "$folder/log"; else head -n 20 "$folder/log"; fi
   rm -rf "$folder"
   return "$result"
