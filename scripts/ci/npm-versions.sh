@@ -5,7 +5,8 @@ npm_folder() { # npm_folder VERSION
   dirname "$(npx --yes --package "npm@$1" -- which npm 2> /dev/null)"
 }
 
-# Without a registry that answers: what the lock file does not name, npm would have to ask for.
+# Accepted, and without a question to the registry: what the lock file does not name, npm would ask for, and the answer
+# changes with time.
 accepts_lock_file() { # accepts_lock_file VERSION
   local npm folder result
   npm=$(npm_folder "$1")/npm
@@ -13,9 +14,10 @@ accepts_lock_file() { # accepts_lock_file VERSION
   folder=$(mktemp -d)
   cp package.json package-lock.json "$folder"
   echo "npm $("$npm" --version 2> /dev/null)"
-  (cd "$folder" && "$npm" ci --include=dev --dry-run --ignore-scripts --registry=http://127.0.0.1:9/ --fetch-retries=0 --cache="$folder/cache" --no-audit --no-fund --loglevel=error) > "$folder/log" 2>&1
+  (cd "$folder" && "$npm" ci --include=dev --dry-run --cache="$folder/cache" --no-audit --no-fund --no-update-notifier --loglevel=http) > "$folder/log" 2>&1
   result=$?
-  if [ "$result" -eq 0 ]; then tail -n 1 "$folder/log"; else head -n 20 "$folder/log"; fi
+  if grep -q 'http fetch' "$folder/log"; then result=1; fi
+  if [ "$result" -eq 0 ]; then grep '^added' "$folder/log"; else grep -E 'fetch|code|Missing|Invalid' "$folder/log" | head -n 10; fi
   rm -rf "$folder"
   return "$result"
 }
