@@ -21,13 +21,13 @@ check_ordinary_user() { # check_ordinary_user INSTALLED_CLONE
     return
   fi
   home=$(mktemp -d)
-  clone="$home/paynotify"
+  clone="$home/pay notify 支付" # the scripts of an unpacked broker do not expect blanks
   useradd --home-dir "$home" --no-create-home --shell /bin/sh "$ORDINARY_USER"
   if as_ordinary_user "$home" node --version > /dev/null; then
     mkdir "$clone"
     tar -C "$1" --exclude=./.data --exclude=./.git -cf - . | tar -C "$clone" -xf -
     chown -R "$ORDINARY_USER:" "$home"
-    start_until_ready "npm start as an ordinary user" "$home/start.log" bash -c 'cd "$1/paynotify" && without_installed_broker as_ordinary_user "$1" npm start' bash "$home"
+    start_until_ready "npm start as an ordinary user" "$home/start.log" without_installed_broker as_ordinary_user "$home" npm --prefix "$clone" start
     check as_ordinary_user "$home" npm --prefix "$clone" run demo
     stop_by_ctrl_c "npm start as an ordinary user" "$clone"
     count "the broker was unpacked" "$([ -d "$clone/.data/rabbitmq-server" ]; echo $?)"
