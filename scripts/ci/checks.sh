@@ -13,12 +13,13 @@ check() { # check COMMAND...
   count "$*" $?
 }
 
-# In a session of its own, like a terminal gives it; sets start_pid. Counts whether it becomes ready.
+# In a session of its own, like a terminal gives it; sets start_pid. The command may be an exported function.
+# Counts whether it becomes ready.
 start_until_ready() { # start_until_ready NAME LOG COMMAND...
   local name=$1 log=$2 ready=1
   shift 2
   echo "== $name"
-  setsid "$@" > "$log" 2>&1 < /dev/null &
+  setsid bash -c '"$@"' bash "$@" > "$log" 2>&1 < /dev/null &
   start_pid=$!
   for _ in $(seq "$READY_SECONDS_MAX"); do
     if grep -q '^paynotify is ready' "$log" 2> /dev/null; then ready=0; break; fi
