@@ -47,7 +47,8 @@ export async function reportProgress({ app }: Started, print: (line: string) => 
   for (;;) {
     await pause(PROGRESS_INTERVAL_MS, untilOver);
     if (untilOver.aborted) return;
-    print(`paynotify accepts webhooks and waits for: ${missing(await app.health())}`);
+    const lacking = missing(await app.health());
+    if (lacking !== '') print(`paynotify accepts webhooks and waits for: ${lacking}`);
   }
 }
 

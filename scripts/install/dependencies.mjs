@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fingerprint, readIfThere } from './fingerprint.mjs';
 import { nodeProgram } from './links.mjs';
 import { complaintOf, cureFor, environmentOutside, INSTALL } from './npm.mjs';
-import { run } from './report.mjs';
+import { answerOf, run } from './report.mjs';
 
 /** `npm ci`, when node_modules is not what package-lock.json says. Order: remove the mark, install, set the mark. */
 export function dependenciesStep(root) {
@@ -24,15 +24,17 @@ export function dependenciesStep(root) {
     async run() {
       rmSync(mark, { force: true });
       const env = environmentOutside(modules);
-      const version = (await run(['npm', '--version'], { remedy: 'Install npm and start again.', env })).trim();
-      const ownCache = (await isCacheUsable(env)) ? [] : [`--cache=${join(root, '.data', 'npm-cache')}`];
-      await run([...INSTALL, ...ownCache], {
+      const version = await answerOf(['npm', '--version'], { remedy: 'Install npm and start again.', env });
+      const ownCache = join(root, '.data', 'npm-cache');
+      await run([...INSTALL, ...((await isCacheUsable(env)) ? [] : [`--cache=${ownCache}`])], {
         title: `installing dependencies (npm ${version} ci, about a minute)`,
         excerpt: complaintOf,
         remedy: cureFor,
+        doubt: '; does the package registry answer? "npm ping" tells, and a proxy is set with "npm config set https-proxy <url>"',
         cwd: root,
         env,
       });
+      rmSync(ownCache, { recursive: true, force: true });
       writeFileSync(mark, fingerprint([lockFile]));
     },
   };
@@ -40,7 +42,7 @@ export function dependenciesStep(root) {
 
 /** npm's cache is below the home folder, which a service's user may not have or not be allowed to write. */
 async function isCacheUsable(env) {
-  let place = (await run(['npm', 'config', 'get', 'cache'], { remedy: '', env })).trim();
+  let place = await answerOf(['npm', 'config', 'get', 'cache'], { remedy: '', env });
   while (!existsSync(place) && place !== dirname(place)) place = dirname(place);
   try {
     accessSync(place, constants.W_OK | constants.X_OK);

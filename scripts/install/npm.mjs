@@ -25,7 +25,8 @@ const COMPLAINT_MAX_LINES = 8;
 export function complaintOf(output) {
   const lines = output.split('\n').flatMap((line) => /^npm (?:error|ERR!)\s*(.*)$/.exec(line)?.[1]?.trim() ?? []);
   const said = (lines.length > 0 ? lines : output.split('\n')).filter((line) => line !== '' && !/^(?:at |A complete log of this run)/.test(line));
-  return said.slice(0, COMPLAINT_MAX_LINES);
+  const usage = said.findIndex((line) => /^(?:Clean install a project|Usage:)/.test(line));
+  return said.slice(0, usage === -1 ? COMPLAINT_MAX_LINES : Math.min(usage, COMPLAINT_MAX_LINES));
 }
 
 /** Settings that leave out what is younger than a date, which npm reports like a package that does not exist. */

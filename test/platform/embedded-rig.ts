@@ -24,8 +24,14 @@ interface Report {
 }
 
 /** An application in a process of its own, once it has said what it runs. */
-export async function application(path: string, ...servers: string[]): Promise<Report & { child: ChildProcess }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'embedded-application.ts'), path, ...servers], { stdio: ['ignore', 'pipe', 'inherit'] });
+export function application(path: string, ...servers: string[]): Promise<Report & { child: ChildProcess }> {
+  return applicationUnder([], path, ...servers);
+}
+
+/** The same started by another program, which may take rights away from it. */
+export async function applicationUnder(starter: readonly string[], path: string, ...servers: string[]): Promise<Report & { child: ChildProcess }> {
+  const [program = '', ...rest] = [...starter, process.execPath, join(import.meta.dirname, 'embedded-application.ts'), path, ...servers];
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   undo.push(() => kill(child));
   const [line] = await Promise.race([
     once(createInterface(child.stdout), 'line') as Promise<[string]>,
