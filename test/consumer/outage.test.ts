@@ -121,6 +121,7 @@ it('finishes the running transaction on stop and hands back the rest, in order, 
 
 it('acts on nothing and parks nothing while the database is bound to no event store, as one that was emptied', async () => {
   const rig = await createRig({ databaseUrl: postgres.url });
+  await rig.db.$executeRaw`TRUNCATE effects`;
   const binding = await rig.db.eventStoreBinding.findFirstOrThrow();
   await rig.db.eventStoreBinding.deleteMany();
   const messages = messagesOf(20, 3);

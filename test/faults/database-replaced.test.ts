@@ -114,7 +114,6 @@ test('an instance that was started on a wrong store does not keep the right one 
     });
     expect([refused.status, (await refused.json()) as { type: string }]).toMatchObject([409, { type: 'urn:paynotify:problem:another-instance-publishes' }]);
   } finally {
-    await site.close();
     await another.close();
   }
 });

@@ -129,15 +129,14 @@ test('the reconciler finds the event that lies at its proven place, and the trai
   const rig = await createAdminRig(NEXT_PLACE);
   const place = await fillWindow(rig.store);
   rig.standAt(place);
+  // One event alone in its stream: it lies just there. To be proven is what lies in front of it.
+  const event = { id: randomUUID(), type: 'PaymentSucceeded', data: {}, metadata: {} };
+  await rig.store.append('payment-p1', [event], 'no-stream');
+  expect((await rig.store.readStream('payment-p1'))[0]?.position).toBe(place.commit);
   const before = await rig.startReconciler();
   await until('the proven place', async () => (await readProven(rig.db, 1n)).get('orders')?.commit === place.commit);
   await before.stop();
   expect((await readProven(rig.db, 1n)).get('orders')).toEqual(place);
-
-  // One event alone in its stream: it lies just there.
-  const event = { id: randomUUID(), type: 'PaymentSucceeded', data: {}, metadata: {} };
-  await rig.store.append('payment-p1', [event], 'no-stream');
-  expect((await rig.store.readStream('payment-p1'))[0]?.position).toBe(place.commit);
   expect((await rig.get('/payments/p1')).json).toMatchObject({ state: 'delivering', events: [{ checkpoint: 'not-passed' }] });
   expect((await rig.get('/lag')).json.projector).toMatchObject({ eventsBehind: 1 });
 
