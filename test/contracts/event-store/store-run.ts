@@ -83,10 +83,7 @@ export class StoreRun {
   }
 
   #open(directory: string): EventStore {
-    const onBroken = (error: StoreError): void => {
-      throw error;
-    };
-    return new EventStore(directory, () => this.#model.nowMs, onBroken, this.#bounds);
+    return new EventStore(directory, () => this.#model.nowMs, (error) => expect.fail(error.message), this.#bounds);
   }
 
   #pick<T>(from: readonly T[]): T {
