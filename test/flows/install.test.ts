@@ -67,24 +67,24 @@ describe('an installation that fails', () => {
     const root = clone();
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { devDependencies: Record<string, string> };
     writeFileSync(join(root, 'package.json'), JSON.stringify({ ...manifest, devDependencies: { ...manifest.devDependencies, 'alipay-sdk': '0.0.1' } }));
-    const registry = await server((_request, response) => response.end(JSON.stringify({ name: 'alipay-sdk', 'dist-tags': { latest: '0.0.1' }, versions: { '0.0.1': { name: 'alipay-sdk', version: '0.0.1', dist: {} } } })));
-    const output = await failedInstallation(root, [`registry=http://127.0.0.1:${registry.port}/`]);
+    const npmServer = await server((_request, response) => response.end(JSON.stringify({ name: 'alipay-sdk', 'dist-tags': { latest: '0.0.1' }, versions: { '0.0.1': { name: 'alipay-sdk', version: '0.0.1', dist: {} } } })));
+    const output = await failedInstallation(root, [`registry=http://127.0.0.1:${npmServer.port}/`]);
     expect(output).toMatch(/code EUSAGE\n {4}`npm ci` can only install packages when .* in sync[^]*Invalid: lock file's alipay-sdk@/);
     expect(output).not.toMatch(/Usage:|Options:|could not reach|must be writable|Make room/);
   });
 
   it('asks the registry of npm\'s configuration, with its token, and says when that one refuses', async () => {
-    const registry = await server((_request, response) => response.writeHead(401).end('{}'));
-    const output = await failedInstallation(clone(), [`registry=http://127.0.0.1:${registry.port}/npm/`, `//127.0.0.1:${registry.port}/npm/:_authToken=token-of-the-test`]);
-    expect(registry.requests.every(({ url, headers }) => url?.startsWith('/npm/') === true && headers.authorization === 'Bearer token-of-the-test')).toBe(true);
-    expect(registry.requests.length).toBeGreaterThan(0);
+    const npmServer = await server((_request, response) => response.writeHead(401).end('{}'));
+    const output = await failedInstallation(clone(), [`registry=http://127.0.0.1:${npmServer.port}/npm/`, `//127.0.0.1:${npmServer.port}/npm/:_authToken=token-of-the-test`]);
+    expect(npmServer.requests.every(({ url, headers }) => url?.startsWith('/npm/') === true && headers.authorization === 'Bearer token-of-the-test')).toBe(true);
+    expect(npmServer.requests.length).toBeGreaterThan(0);
     expect(output).toMatch(/code E401\n[^]*wants other credentials/);
   });
 
   it('goes through the proxy of npm\'s configuration', async () => {
     const proxy = await server((_request, response) => response.writeHead(503).end('{}'));
-    const output = await failedInstallation(clone(), ['registry=http://registry.invalid/', `proxy=http://127.0.0.1:${proxy.port}/`]);
-    expect(proxy.requests.map(({ url }) => url).every((url) => url?.startsWith('http://registry.invalid/'))).toBe(true);
+    const output = await failedInstallation(clone(), ['registry=http://packages.invalid/', `proxy=http://127.0.0.1:${proxy.port}/`]);
+    expect(proxy.requests.map(({ url }) => url).every((url) => url?.startsWith('http://packages.invalid/'))).toBe(true);
     expect(proxy.requests.length).toBeGreaterThan(0);
     expect(output).toMatch(/code E503\n/);
   });
@@ -99,7 +99,7 @@ describe('an installation that fails', () => {
 describe('what npm says', () => {
   const place = '../../scripts/install/npm.mjs';
   const load = async () => (await import(place)) as { complaintOf(output: string): string[]; cureFor(complaint: readonly string[]): string };
-  const OF_NPM_9 = ['npm WARN EBADENGINE x', 'npm ERR! code ENOSPC', 'npm ERR! syscall write', 'npm ERR! errno -28', 'npm ERR! nospc ENOSPC: no space left on device, write', '', 'npm ERR! A complete log of this run can be found in:', 'npm ERR!     /root/x.log'].join('\n');
+  const OF_NPM_9 = ['npm WARN EBADENGINE x', 'npm ERR! code ENOSPC', 'npm ERR! syscall write', 'npm ERR! errno -28', 'npm ERR! nospc ENOSPC: no space left on device, write', '', 'npm ERR! A complete log of this run can be found in:', 'npm ERR!     /var/log/x.log'].join('\n');
 
   it('is read in the words of npm 9, too, without warnings', async () => {
     const { complaintOf, cureFor } = await load();

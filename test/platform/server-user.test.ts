@@ -36,6 +36,7 @@ function closeAll(folder: string): string {
   return folder;
 }
 
+// Nobody else can start a server as another user.
 describe.runIf(process.getuid?.() === 0)('PostgreSQL started by root', () => {
   let programs: string;
   beforeAll(async () => {

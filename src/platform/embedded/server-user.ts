@@ -93,7 +93,7 @@ function foldersOf(path: string): readonly string[] {
 function spawnAs(user: ServerUser, command: readonly [string, ...string[]]): { readonly status: number | null; readonly stdout: string } {
   const start = asUser(user, command);
   const { status, stdout } = spawnSync(start.program, start.arguments, { ...start.identity, cwd: '/', env: BASE_ENVIRONMENT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  return { status, stdout: stdout ?? '' };
+  return { status, stdout };
 }
 
 /** Root keeps on writing there (logs, the password): without dac_override it could not. */
