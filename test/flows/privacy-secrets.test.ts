@@ -38,7 +38,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
-  await Promise.all([eventStore?.close(), database?.drop(), vhost?.delete().catch(() => undefined)]);
+  await Promise.all([eventStore?.close(), database?.drop(), vhost?.delete()]);
 });
 
 function withPassword(url: string, password = WRONG_PASSWORD): string {
