@@ -8,7 +8,7 @@ const SERVER = 'usr/lib/rabbitmq/bin/rabbitmq-server';
 
 /**
  * A rabbitmq-server to start privately. Its package is installed where root or passwordless sudo allows, without starting
- * or enabling the system-wide service; elsewhere the same package is unpacked into the clone, for whatever PAYNOTIFY_DATA is used with it.
+ * or enabling the system-wide service; elsewhere the same package is unpacked into the clone, for every PAYNOTIFY_DATA.
  */
 export function brokerStep(root) {
   const unpacked = join(root, '.data', 'rabbitmq-server');

