@@ -60,6 +60,20 @@ test('a lost last event is found because the queue is empty', async () => {
   await untilHeld(rig, 1);
 });
 
+test('a proven place behind the landmark is put back to it, since it was proven in another state of the log', async () => {
+  const rig = await createRig();
+  const [p1] = await rig.pay('p1');
+  await rig.publish([p1!]);
+  await rig.consume('learning', 'orders');
+  await untilHeld(rig, 1);
+  for (const module of ['learning', 'orders'] as const) await rig.db.provenPosition.create({ data: { module, commitPosition: 1_000_000n, preparePosition: 1_000_000n } });
+  await rig.startReconciler();
+  for (const module of ['learning', 'orders']) await until('the landmark', async () => (await provenOf(rig, module)) === p1!.position);
+  const [p2] = await rig.pay('p2');
+  rig.checkpoint = p2!.position;
+  await untilHeld(rig, 2);
+});
+
 test('what still waits in the queue is late, not lost: no alarm and no second copy', async () => {
   const rig = await createRig();
   await rig.publish(await rig.pay(...FOUR));

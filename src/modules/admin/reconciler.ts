@@ -70,13 +70,19 @@ export function createReconciler(deps: ReconcilerDeps): Worker {
     if (isBusy(sight.checkpoint)) return;
     const proven = await readProven(deps.db, sight.generation);
     const unpublished = await firstPublishedAfter(sight.checkpoint, deps.store);
-    for (const module of modules) await module.reconcile(beginning(proven.get(module.name), sight), sight, unpublished, signal);
+    for (const module of modules) await module.reconcile(await beginning(module.name, proven.get(module.name), sight), sight, unpublished, signal);
     goesOn = true;
   }
 
-  /** What lies between the landmark and a proven place was none of ours, in the store as it was then. */
-  function beginning(proven: Position = BEFORE_ALL, { landmark }: StoreSight): Position {
-    return goesOn ? proven : earlierOf(proven, landmark === null ? BEFORE_ALL : behindEvent(landmark.position));
+  /**
+   * What lies between the landmark and a proven place was none of ours, in the store as it was then. A place that is put
+   * back is stored, or the next round would go on from the old one.
+   */
+  async function beginning(name: ModuleName, proven: Position = BEFORE_ALL, { generation, landmark }: StoreSight): Promise<Position> {
+    if (goesOn) return proven;
+    const from = earlierOf(proven, landmark === null ? BEFORE_ALL : behindEvent(landmark.position));
+    if (from !== proven) await storeProven(deps.db, name, generation, from);
+    return from;
   }
 
   return {

@@ -13,7 +13,7 @@ import { createProjectorStatus } from './projector-status.ts';
 import { publishRound, type RoundPorts, type RoundProgress } from './publish-round.ts';
 
 /*
- * Order: lease → topology → follow the log from the proven position → publish → proven → checkpoint → (at the end)
+ * Order: right store → lease → topology → follow the log from the proven position → publish → proven → checkpoint → (at the end)
  * drain → last checkpoint → lease given back.
  *
  * Two positions: *proven* is in memory and moves with the confirms; *stored* is the checkpoint and follows it. A round
