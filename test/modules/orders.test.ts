@@ -191,6 +191,17 @@ describe('the effect of a payment', () => {
     }
   });
 
+  it('lies where its earlier generation has it, when it comes twice in one batch', async () => {
+    for (const order of permutations([0, 1])) {
+      const placed = await placeCourseOrder(shop);
+      const payNo = await openIn(placed);
+      const told = success(placed, payNo);
+      const copies = [{ ...told, generation: 1, id: '900' }, { ...told, generation: 2, id: '50' }];
+      await apply(shop, handler, ...order.map((index) => copies[index]!));
+      expect(await shop.db.payRecord.findUnique({ where: { payNo } })).toMatchObject({ paidGeneration: 1n, paidPosition: 900n });
+    }
+  });
+
   it('of a second payNo leaves the order and shows the money as overpaid', async () => {
     const order = await placeCourseOrder(shop);
     const [first, second] = [await openIn(order), await openIn(order)];

@@ -42,6 +42,14 @@ async function appendForeign(store: EventStore, count: number): Promise<void> {
   await store.append(`invoice-${randomUUID()}`, events, 'no-stream');
 }
 
+async function appendUnmatched(store: EventStore): Promise<{ readonly id: string }> {
+  const about = { provider: 'standard', account: 'demo', providerTradeNo: 't1', notificationId: 'n1', payNo: 'p1' };
+  const notification = { ...about, kind: 'closed', providerType: 'payment.closed', closedAt: '2026-11-24T07:30:00.000Z', claims: {} };
+  const event = { id: randomUUID(), type: UNMATCHED_EVENT_TYPE, data: { ...about, notification, receivedAt: '2026-11-24T07:30:00.000Z' }, metadata: {} };
+  await store.append('unmatched-standard-demo', [event], 'no-stream');
+  return event;
+}
+
 async function onNextPlaceStore(work: (store: EventStore) => Promise<void>): Promise<void> {
   const server = await startEventStoreServer({ port: 0, directory: null, ...NEXT_PLACE });
   const store = connectEventStore(`esdb://127.0.0.1:${server.port}?tls=false`, silentLogger);
@@ -117,12 +125,22 @@ test('the register of notifications lists the one that lies at its stored checkp
   await db.checkpoint.create({ data: { name: 'notifications', commitPosition: place.commit, preparePosition: place.prepare } });
   expect(await readNotificationCheckpoint(db, 1n)).toEqual(place);
 
-  const about = { provider: 'standard', account: 'demo', providerTradeNo: 't1', notificationId: 'n1', payNo: 'p1' };
-  const notification = { ...about, kind: 'closed', providerType: 'payment.closed', closedAt: '2026-11-24T07:30:00.000Z', claims: {} };
-  const event = { id: randomUUID(), type: UNMATCHED_EVENT_TYPE, data: { ...about, notification, receivedAt: '2026-11-24T07:30:00.000Z' }, metadata: {} };
-  await store.append('unmatched-standard-demo', [event], 'no-stream');
+  const event = await appendUnmatched(store);
   expect((await store.readStream('unmatched-standard-demo'))[0]?.position).toBe(place.commit);
   await whileRegistering(async () => (await db.notificationRecord.count({ where: { eventId: event.id } })) === 1);
+});
+
+test('the register begins at the landmark when its own checkpoint lies behind it: in this state of the log it may never have been there', async () => {
+  const { db, store } = await createAdminRig();
+  const landmark = landmarkOf((await store.eventAt(await store.headPosition()))!);
+  const event = await appendUnmatched(store);
+  await db.checkpoint.create({ data: { name: 'notifications', commitPosition: 1_000_000n, preparePosition: 1_000_000n } });
+  const lookAtStore = async () => ({ storeId: '', generation: 1n, landmark });
+  const stop = new AbortController();
+  const running = createNotificationRegister({ db, store, lookAtStore, verifyStore: async () => undefined, log: silentLogger }).run(stop.signal);
+  await until('the register', async () => (await db.notificationRecord.count({ where: { eventId: event.id } })) === 1);
+  stop.abort();
+  await running;
 });
 
 test('the reconciler finds the event that lies at its proven place, and the trail calls it published only behind a landmark', async () => {
