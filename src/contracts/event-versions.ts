@@ -1,4 +1,4 @@
-import type { PaymentEventData, PaymentNotificationRejected, PaymentNotificationUnmatched } from './payment-events.ts';
+import type { PaymentEventData, PaymentNotificationRejected, PaymentNotificationUnmatched, PaymentRefunded } from './payment-events.ts';
 import type { Claims, SuccessNotification } from './payment-notifications.ts';
 
 /**
@@ -21,7 +21,11 @@ const STEPS: Readonly<Record<VersionedEventType, readonly Step[]>> = {
   PaymentSucceeded: [],
   PaymentAttemptFailed: [],
   PaymentClosed: [],
-  PaymentRefunded: [],
+  PaymentRefunded: [refundedOfVersion1],
+  PaymentRefundFailed: [],
+  PaymentDisputed: [],
+  PaymentDisputeClosed: [],
+  PaymentNotificationsLimited: [],
   PaymentNotificationRejected: [rejectedOfVersion1],
   PaymentNotificationUnmatched: [unmatchedOfVersion1],
   PaymentNotificationResolved: [],
@@ -77,6 +81,15 @@ function storedVersion(metadata: unknown): number {
   const version = typeof metadata === 'object' && metadata !== null ? (metadata as { schemaVersion?: unknown }).schemaVersion : undefined;
   if (version === undefined) return 1;
   return typeof version === 'number' ? version : Number.NaN;
+}
+
+/**
+ * Version 1 kept one sum, never falling, and not whether it was told or added up: where no single amount was told, it was
+ * the sum that was told. It knew no failed refunds.
+ */
+function refundedOfVersion1(data: Fields): object {
+  const toldTotal = data['refundAmount'] === null ? data['refundedTotal'] : null;
+  return { ...data, toldTotal, refundDue: '0', toldBefore: 0 } satisfies Fields & Same<Pick<PaymentRefunded, 'toldTotal' | 'refundDue' | 'toldBefore'>>;
 }
 
 /** Version 1 knew successes only, and did not keep what the notification said. */

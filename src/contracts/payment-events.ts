@@ -1,5 +1,5 @@
 import type { OrderType } from './codes.ts';
-import type { PaymentNotification } from './payment-notifications.ts';
+import type { DisputeFunds, PaymentNotification } from './payment-notifications.ts';
 
 /**
  * Events on stream `payment-{payNo}`, in the past tense; the type name is the wire name. Amounts are decimal strings of
@@ -39,6 +39,8 @@ export interface ProviderFacts {
 export interface PaymentSucceeded extends PaymentFacts, ProviderFacts {
   /** When the buyer paid, by the provider's clock (not the time of receipt). */
   readonly paidAt: string;
+  /** What was paid where that is less than `amount`, by a discount that the provider gave and the account accepts. */
+  readonly paidAmount?: string;
 }
 
 /** One attempt to pay failed; the payment itself is still open. May be told after the payment's success. */
@@ -54,15 +56,64 @@ export interface PaymentClosed extends PaymentFacts, ProviderFacts {
   readonly closedAt: string;
 }
 
+/** What every event says that moves money after the success. */
+export interface MoneyReturned {
+  /**
+   * All that went back and did not come again, refunds and disputes, after this event. It may fall: a refund can fail
+   * after it was told as done, a dispute can be won. The last event of the payment says what holds. Refunded in full when
+   * it reaches what was paid.
+   */
+  readonly refundedTotal: string;
+  /** What failed refunds have left to be given back again, after this event. */
+  readonly refundDue: string;
+}
+
 /** Always after the payment's success: a refund that is told earlier is held (`refund-before-success`) until then. */
-export interface PaymentRefunded extends PaymentFacts, ProviderFacts {
+export interface PaymentRefunded extends PaymentFacts, ProviderFacts, MoneyReturned {
   /** The provider's id of this refund; null where only a sum was told. */
   readonly refundId: string | null;
   /** This refund alone; null where the provider told only the sum of all refunds. */
   readonly refundAmount: string | null;
-  /** All refunds so far; never less than on an earlier event of this payment. Refunded in full when it reaches `amount`. */
-  readonly refundedTotal: string;
+  /** The sum of all refunds as it was told with this one; null where the provider told none. */
+  readonly toldTotal: string | null;
   readonly refundedAt: string;
+  /** How many events of this payment told of the same refund before. */
+  readonly toldBefore: number;
+}
+
+/** The provider could not carry out a refund, or took it back: it does not count. Always after the payment's success. */
+export interface PaymentRefundFailed extends PaymentFacts, ProviderFacts, MoneyReturned {
+  readonly refundId: string;
+  readonly refundAmount: string;
+  /** The provider's code. */
+  readonly reason: string;
+  readonly failedAt: string;
+  /** When the refund was asked for; null where the provider does not say. */
+  readonly initiatedAt: string | null;
+  readonly toldBefore: number;
+}
+
+/** A dispute was opened, or something changed in it: its money was withdrawn or given back, its amount or due date changed. */
+export interface PaymentDisputed extends PaymentFacts, ProviderFacts, MoneyReturned {
+  readonly disputeId: string;
+  readonly disputedAmount: string;
+  /** The provider's code. */
+  readonly reason: string;
+  /** Until when the provider takes evidence. */
+  readonly dueBy: string | null;
+  /** What this event tells of the money, if anything. */
+  readonly funds: DisputeFunds;
+  readonly disputedAt: string;
+  readonly toldBefore: number;
+}
+
+export interface PaymentDisputeClosed extends PaymentFacts, ProviderFacts, MoneyReturned {
+  readonly disputeId: string;
+  readonly disputedAmount: string;
+  /** The provider's word, e.g. `won`, `lost`, `warning_closed`. */
+  readonly outcome: string;
+  readonly closedAt: string;
+  readonly toldBefore: number;
 }
 
 export type RejectionReason =
@@ -78,9 +129,17 @@ export type RejectionReason =
   | 'paid-by-another-trade'
   /** The trade has paid another payment. `expected` is that payment's number. */
   | 'trade-bound-to-another-payment'
-  /** Held: becomes PaymentRefunded when the success comes. */
+  /** Held: becomes an event when the success comes. */
   | 'refund-before-success'
+  | 'dispute-before-success'
+  /** More than was paid, alone or with the refunds before. Held: looked at again whenever a refund turns out to have failed. */
+  | 'refund-above-payment'
+  /** The provider calls it complete, and nothing was to be paid; see the account's setting `acceptsDiscounts`. */
+  | 'completed-without-payment'
+  /** A discount of the provider's, which the account's setting `acceptsDiscounts` does not allow. */
+  | 'discount-not-accepted'
   | 'closed-after-success'
+  /** Of an earlier release, which had no event for it. */
   | 'refund-failed';
 
 /** A correctly signed notification that contradicts what is known. Internal: kept for the operator, never published. */
@@ -116,6 +175,18 @@ export interface PaymentNotificationResolved {
   readonly resolvedAt: string;
 }
 
+/**
+ * One provider has told so much of one payment that no more of it is stored, except for what moves money. Internal, once
+ * for each payment and account; a work item is made of it.
+ */
+export interface PaymentNotificationsLimited extends Omit<ProviderFacts, 'notificationId'> {
+  readonly payNo: string;
+  readonly orderId: string;
+  /** Stored facts of this payment that reached the limit. */
+  readonly events: number;
+  readonly limitedAt: string;
+}
+
 /** On stream `trade-{provider}-{account}:{providerTradeNo}`: which payment a trade of the provider has paid. Internal. */
 export interface TradeBound extends Omit<ProviderFacts, 'notificationId'> {
   readonly payNo: string;
@@ -128,6 +199,10 @@ export interface PaymentEventData {
   readonly PaymentAttemptFailed: PaymentAttemptFailed;
   readonly PaymentClosed: PaymentClosed;
   readonly PaymentRefunded: PaymentRefunded;
+  readonly PaymentRefundFailed: PaymentRefundFailed;
+  readonly PaymentDisputed: PaymentDisputed;
+  readonly PaymentDisputeClosed: PaymentDisputeClosed;
+  readonly PaymentNotificationsLimited: PaymentNotificationsLimited;
   readonly PaymentNotificationRejected: PaymentNotificationRejected;
   readonly PaymentNotificationResolved: PaymentNotificationResolved & { readonly payNo: string };
 }

@@ -10,6 +10,9 @@ export const MESSAGE_TYPES = {
   PaymentAttemptFailed: 'payattemptfailed_notify',
   PaymentClosed: 'payclosed_notify',
   PaymentRefunded: 'payrefund_notify',
+  PaymentRefundFailed: 'payrefundfailed_notify',
+  PaymentDisputed: 'paydispute_notify',
+  PaymentDisputeClosed: 'paydisputeclosed_notify',
 } as const satisfies Partial<Record<PaymentEventType, string>>;
 
 export type PublishedEventType = keyof typeof MESSAGE_TYPES;
@@ -21,7 +24,7 @@ export type PublishedEventType = keyof typeof MESSAGE_TYPES;
  * It travels in the body alone. CloudEvents' optional `dataschema` would say the same in a header of every message, and
  * two places that name a version can contradict each other.
  */
-export const MESSAGE_SCHEMA_VERSION = 2;
+export const MESSAGE_SCHEMA_VERSION = 3;
 
 /**
  * JSON body on the exchange, described for other services in docs/asyncapi.yaml. The first five fields are those of the original message row, so that an unmodified
@@ -61,20 +64,43 @@ export interface PaymentMessage {
     readonly providerTradeNo: string;
     /** Present on PaymentSucceeded. */
     readonly paidAt?: string;
-    /** Present on PaymentAttemptFailed, as are `reason` and `failedAt`. */
+    /** What was paid where that is less than `amount`, by a discount of the provider's. Only on PaymentSucceeded. */
+    readonly paidAmount?: string;
+    /** Present on PaymentAttemptFailed. */
     readonly attemptId?: string;
+    /** Present on PaymentAttemptFailed, PaymentRefundFailed and PaymentDisputed: the provider's code. */
     readonly reason?: string;
+    /** Present on PaymentAttemptFailed and PaymentRefundFailed. */
     readonly failedAt?: string;
-    /** Present on PaymentClosed. */
+    /** Present on PaymentClosed and PaymentDisputeClosed. */
     readonly closedAt?: string;
-    /** Present on PaymentRefunded, as are the next three. Null where the provider told only the sum of all refunds. */
+    /** Present on PaymentRefunded and PaymentRefundFailed, as is `refundAmount`. Null where the provider told only the sum of all refunds. */
     readonly refundId?: string | null;
     readonly refundAmount?: string | null;
-    /** All refunds so far, never decreasing: the only figure an effect should be computed from. */
-    readonly refundedTotal?: string;
+    /** Present on PaymentRefunded. */
     readonly refundedAt?: string;
+    /** Present on PaymentDisputed and PaymentDisputeClosed, as is `disputedAmount`. */
+    readonly disputeId?: string;
+    readonly disputedAmount?: string;
+    /** Present on PaymentDisputed: until when the provider takes evidence. */
+    readonly dueBy?: string | null;
+    /** Present on PaymentDisputed. */
+    readonly disputedAt?: string;
+    /** Present on PaymentDisputeClosed: the provider's word, e.g. `won` or `lost`. */
+    readonly outcome?: string;
+    /**
+     * Present on PaymentRefunded, PaymentRefundFailed, PaymentDisputed and PaymentDisputeClosed, as is `refundDue`: all that
+     * went back and did not come again, after this event. It may fall: what the last of these four in the log says, by
+     * (generation, id), is what holds, and the only figure an effect should be computed from.
+     */
+    readonly refundedTotal?: string;
+    /** What failed refunds have left to be given back again. */
+    readonly refundDue?: string;
   };
 }
+
+/** Events after which less or more money has gone back than before: each says the net total. */
+export const MONEY_RETURNED_TYPES: ReadonlySet<PublishedEventType> = new Set(['PaymentRefunded', 'PaymentRefundFailed', 'PaymentDisputed', 'PaymentDisputeClosed'] as const);
 
 /** AMQP properties and headers of a published message. No `x-` names: AMQP 1.0 consumers would lose them. */
 export const MESSAGE_HEADERS = {

@@ -13,7 +13,9 @@ export type PaymentNotification =
   | AttemptFailedNotification
   | ClosedNotification
   | RefundNotification
-  | RefundFailedNotification;
+  | RefundFailedNotification
+  | DisputeNotification
+  | DisputeClosedNotification;
 
 export interface NotificationSource {
   readonly provider: string;
@@ -35,9 +37,15 @@ interface AboutPayment extends NotificationSource {
 export interface SuccessNotification extends AboutPayment {
   readonly kind: 'succeeded';
   readonly payNo: string;
+  /** What was paid. */
   readonly amount: string;
   readonly currency: string;
   readonly paidAt: string;
+  /**
+   * What the provider took off the price by a discount of its own; null where it says that it did and not how much.
+   * Absent = nothing. A discounted payment of nothing at all is a success of `amount` 0.
+   */
+  readonly discount?: string | null;
 }
 
 /** One attempt to pay failed; another may still succeed. */
@@ -73,7 +81,7 @@ export interface RefundNotification extends AboutPayment {
   readonly refundedAt: string;
 }
 
-/** A refund that the provider could not carry out: for a person to see, with no effect of its own. */
+/** A refund that the provider could not carry out, whether it was told as done before or not: it does not count (any more). */
 export interface RefundFailedNotification extends AboutPayment {
   readonly kind: 'refund-failed';
   readonly refundId: string;
@@ -82,6 +90,37 @@ export interface RefundFailedNotification extends AboutPayment {
   /** The provider's word. */
   readonly reason: string;
   readonly failedAt: string;
+  /** When the refund was asked for; absent where the provider does not say. */
+  readonly initiatedAt?: string;
+}
+
+/** Where the disputed money is, as far as this notification says. */
+export type DisputeFunds = 'unchanged' | 'withdrawn' | 'reinstated';
+
+/** The buyer's bank disputes a payment: opened, updated, or its money withdrawn or given back meanwhile. */
+export interface DisputeNotification extends AboutPayment {
+  readonly kind: 'disputed';
+  readonly disputeId: string;
+  readonly disputedAmount: string;
+  readonly currency: string;
+  /** The provider's word. */
+  readonly reason: string;
+  /** Until when the provider takes evidence; null where it says no such time. */
+  readonly dueBy: string | null;
+  readonly funds: DisputeFunds;
+  /** When what this notification tells happened. */
+  readonly disputedAt: string;
+}
+
+/** A dispute has ended. */
+export interface DisputeClosedNotification extends AboutPayment {
+  readonly kind: 'dispute-closed';
+  readonly disputeId: string;
+  readonly disputedAmount: string;
+  readonly currency: string;
+  /** The provider's word, e.g. `won`, `lost`, `warning_closed`. `won` and `lost` decide where the money is; others do not. */
+  readonly outcome: string;
+  readonly closedAt: string;
 }
 
 /** Genuine, but not something that an event is made of: acknowledged, counted by type and logged. */
@@ -96,7 +135,7 @@ export interface UnhandledNotification extends NotificationSource {
  * this kind; empty = it should be there and is not.
  */
 export type Claims = Readonly<Partial<Record<ClaimName, string>>>;
-export type ClaimName = 'appId' | 'sellerId' | 'mchid' | 'livemode' | 'connectedAccount';
+export type ClaimName = 'appId' | 'sellerId' | 'mchid' | 'spAppId' | 'spMchid' | 'subAppId' | 'subMchid' | 'livemode' | 'connectedAccount';
 
 /** Becomes part of a stream's name; what a provider sends outside of this was never issued by us. */
 export const PAY_NO_PATTERN = '^[A-Za-z0-9_-]{1,64}$';

@@ -31,6 +31,13 @@ const PAYMENT_FIELDS = [
   'refundAmount',
   'refundedTotal',
   'refundedAt',
+  'paidAmount',
+  'refundDue',
+  'disputeId',
+  'disputedAmount',
+  'dueBy',
+  'disputedAt',
+  'outcome',
 ] as const satisfies readonly (keyof PaymentMessage['payment'])[];
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -41,6 +41,13 @@ const PAYMENT_FIELDS: Fields = Object.entries({
   refundAmount: optional(nullable(decimal)),
   refundedTotal: optional(decimal),
   refundedAt: optional(time),
+  paidAmount: optional(decimal),
+  refundDue: optional(decimal),
+  disputeId: optional(text),
+  disputedAmount: optional(decimal),
+  dueBy: optional(nullable(time)),
+  disputedAt: optional(time),
+  outcome: optional(text),
 });
 
 const MESSAGE_FIELDS: Fields = Object.entries({
@@ -58,7 +65,10 @@ const REQUIRED_BY_TYPE: Readonly<Record<PublishedEventType, readonly string[]>> 
   PaymentSucceeded: ['paidAt'],
   PaymentAttemptFailed: ['attemptId', 'reason', 'failedAt'],
   PaymentClosed: ['closedAt'],
-  PaymentRefunded: ['refundId', 'refundAmount', 'refundedTotal', 'refundedAt'],
+  PaymentRefunded: ['refundId', 'refundAmount', 'refundedTotal', 'refundDue', 'refundedAt'],
+  PaymentRefundFailed: ['refundId', 'refundAmount', 'refundedTotal', 'refundDue', 'reason', 'failedAt'],
+  PaymentDisputed: ['disputeId', 'disputedAmount', 'refundedTotal', 'refundDue', 'reason', 'dueBy', 'disputedAt'],
+  PaymentDisputeClosed: ['disputeId', 'disputedAmount', 'refundedTotal', 'refundDue', 'outcome', 'closedAt'],
 };
 
 /**
@@ -68,6 +78,8 @@ const REQUIRED_BY_TYPE: Readonly<Record<PublishedEventType, readonly string[]>> 
 const STEPS: readonly ((older: Body) => Body)[] = [
   // Version 1 had no version, no attemptId, and no refund without an id. Only successes were ever sent in it.
   (older) => ({ ...older, schemaVersion: 2 }),
+  // Version 2 knew no refund that fails: its totals never fell, so the last in the log is the largest, and nothing was due again.
+  (older) => ({ ...older, schemaVersion: 3, ...(older['type'] === 'PaymentRefunded' && isObject(older['payment']) ? { payment: { ...older['payment'], refundDue: '0' } } : {}) }),
 ];
 
 /**

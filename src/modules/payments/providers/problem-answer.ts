@@ -1,7 +1,7 @@
 import { PROBLEM_MEDIA_TYPE, problem } from '../../../platform/http/problem.ts';
 import { RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type Answer, type ReceiveOutcome } from './provider.ts';
 
-type Refusal = Exclude<ReceiveOutcome, 'stored' | 'rejected' | 'kept' | 'duplicate' | 'not-handled'>;
+type Refusal = Exclude<ReceiveOutcome, 'stored' | 'rejected' | 'kept' | 'duplicate' | 'not-handled' | 'over-limit'>;
 
 /** The 401 is the same for every cause: a reason would tell a forger what to change. */
 const REFUSALS: Readonly<Record<Refusal, { code: string; detail?: string }>> = {

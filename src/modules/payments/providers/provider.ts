@@ -13,6 +13,11 @@ export interface Provider {
   answer(outcome: ReceiveOutcome, traceId: string): Answer;
   /** Currencies that a payment can be opened in. */
   readonly currencies: ReadonlySet<string>;
+  /**
+   * Pure: what the provider would refuse about charging this much, in a sentence for the shop; null when it would take it.
+   * Only what the provider documents. Left out = it documents nothing.
+   */
+  chargeProblem?(amount: bigint, currency: string): string | null;
 }
 
 /** One merchant account with its verification keys. */
@@ -21,6 +26,8 @@ export interface ProviderAccount {
   readonly account: string;
   /** What notifications for this account must claim. Settings that are not set are left out, and not checked. */
   readonly expects: Claims;
+  /** A success with a discount that the provider gave, down to nothing, is a success. False when left out. */
+  readonly acceptsDiscounts?: boolean;
   /** Pure and without I/O: checks the raw bytes against every key that is active at `now`. */
   verify(request: WebhookRequest, now: Date): Verification;
 }
@@ -48,8 +55,11 @@ export function refused(reason: RefusalReason): Verification {
 export type Reading =
   /** Usually one. A notification that tells of two facts (an Alipay refund repeats the payment) gives them in the order they happened. */
   | { readonly outcome: 'read'; readonly notifications: readonly [Notification, ...Notification[]] }
-  /** Genuine, but not in the format that was agreed on; `field` is a JSON pointer or a parameter's name. */
-  | { readonly outcome: 'malformed'; readonly field: string };
+  /**
+   * Genuine, but not in the format that was agreed on; `field` is a JSON pointer or a parameter's name. `advice` is for the
+   * operator, where a setting at the provider is to be changed.
+   */
+  | { readonly outcome: 'malformed'; readonly field: string; readonly advice?: string };
 
 /** Why a request is not believed. For metrics and logs only: the caller is told nothing but 401. */
 export type RefusalReason =
@@ -69,7 +79,7 @@ export type RefusalReason =
   | 'timestamp-in-future'
   | 'no-active-key';
 
-/** What became of a webhook. The first five are durable or need no durability, and are the only ones acknowledged. */
+/** What became of a webhook. The first six are durable or need no durability, and are the only ones acknowledged. */
 export type ReceiveOutcome =
   | 'stored'
   | 'rejected'
@@ -77,6 +87,8 @@ export type ReceiveOutcome =
   | 'kept'
   | 'duplicate'
   | 'not-handled'
+  /** The provider has told more of this payment than is stored of one; told to an operator once. */
+  | 'over-limit'
   | 'unknown-payment'
   | 'unavailable'
   | 'malformed'
@@ -100,6 +112,7 @@ export const STATUS_BY_OUTCOME: Readonly<Record<ReceiveOutcome, number>> = {
   kept: 200,
   duplicate: 200,
   'not-handled': 200,
+  'over-limit': 200,
   'unknown-payment': 503,
   unavailable: 503,
   malformed: 400,

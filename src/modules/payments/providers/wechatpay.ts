@@ -85,7 +85,7 @@ function readHeaders(headers: IncomingHttpHeaders): SignatureHeaders | { readonl
   return { timestamp, nonce, serial, signature };
 }
 
-type Failure = Exclude<ReceiveOutcome, 'stored' | 'rejected' | 'kept' | 'duplicate' | 'not-handled'>;
+type Failure = Exclude<ReceiveOutcome, 'stored' | 'rejected' | 'kept' | 'duplicate' | 'not-handled' | 'over-limit'>;
 
 /** The 401 is the same for every cause: a reason would tell a forger what to change. */
 const FAILURES: Readonly<Record<Failure, string>> = {
