@@ -13,6 +13,7 @@ const ALL = [
   [new errors.AppendOutcomeUnknownError('m', { cause }), 'AppendOutcomeUnknownError', 'append-outcome-unknown'],
   [new errors.StoreMismatchError('another-store', 'm', { cause }), 'StoreMismatchError', 'event-store-mismatch'],
   [new errors.PositionUnknownError('m', { cause }), 'PositionUnknownError', 'event-store-position-unknown'],
+  [new errors.DamagedStreamError('payment-1', 'd', { cause }), 'DamagedStreamError', 'stream-damaged'],
   [new errors.UnstorableError('m', { cause }), 'UnstorableError', 'unstorable'],
   [new errors.MessageError('order-missing', 'm', { cause }), 'MessageError', 'order-missing'],
 ] as const;
@@ -20,7 +21,8 @@ const ALL = [
 describe.each(ALL)('%s', (error, name, code) => {
   it('has a name and a code to match on, and keeps what caused it', () => {
     expect(error).toBeInstanceOf(errors.PaynotifyError);
-    expect([error.name, error.code, error.message, error.cause]).toEqual([name, code, 'm', cause]);
+    expect([error.name, error.code, error.cause]).toEqual([name, code, cause]);
+    expect(error.message).toBe(error instanceof errors.DamagedStreamError ? 'stream payment-1: d' : 'm');
   });
 });
 

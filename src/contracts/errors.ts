@@ -95,6 +95,19 @@ export class UnstorableError extends PaynotifyError {
   readonly code = 'unstorable';
 }
 
+/**
+ * A stream of a payment or a trade was deleted, or lost its beginning, by somebody with access to the event store. What is
+ * left of it is not judged, and nothing is appended to it.
+ */
+export class DamagedStreamError extends PaynotifyError {
+  readonly code = 'stream-damaged';
+  readonly stream: string;
+  constructor(stream: string, damage: string, options?: ErrorOptions) {
+    super(`stream ${stream}: ${damage}`, options);
+    this.stream = stream;
+  }
+}
+
 /** One message cannot be applied (its selection or order does not exist, its body is foreign). Three attempts, then parked. */
 export class MessageError extends PaynotifyError {
   readonly code: string;

@@ -88,8 +88,8 @@ function storedVersion(metadata: unknown): number {
  * the sum that was told. It knew no failed refunds.
  */
 function refundedOfVersion1(data: Fields): object {
-  const toldTotal = data['refundAmount'] === null ? data['refundedTotal'] : null;
-  return { ...data, toldTotal, refundDue: '0', toldBefore: 0 } satisfies Fields & Same<Pick<PaymentRefunded, 'toldTotal' | 'refundDue' | 'toldBefore'>>;
+  const isSum = data['refundAmount'] === null;
+  return { ...data, toldTotal: isSum ? data['refundedTotal'] : null, ...(isSum ? {} : { totalMayBeTold: true }), refundDue: '0', toldBefore: 0 } satisfies Fields & Same<Pick<PaymentRefunded, 'toldTotal' | 'refundDue' | 'toldBefore'>>;
 }
 
 /** Version 1 knew successes only, and did not keep what the notification said. */
@@ -105,7 +105,7 @@ function unmatchedOfVersion1(data: Fields): object {
   const { amount, currency, paidAt, contradictions, ...kept } = data;
   const { payNo, provider, account, providerTradeNo, notificationId } = data;
   const source = { provider, account, notificationId, providerType: PROVIDER_TYPE_NOT_KEPT };
-  const notification: Same<SuccessNotification> = { kind: 'succeeded', ...source, payNo, providerTradeNo, claims: claimsOf(contradictions), amount, currency, paidAt };
+  const notification: Same<Omit<SuccessNotification, 'discount'>> = { kind: 'succeeded', ...source, payNo, providerTradeNo, claims: claimsOf(contradictions), amount, currency, paidAt };
   return { ...kept, notification } satisfies Fields & Partial<Same<PaymentNotificationUnmatched>>;
 }
 

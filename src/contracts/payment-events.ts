@@ -76,6 +76,8 @@ export interface PaymentRefunded extends PaymentFacts, ProviderFacts, MoneyRetur
   readonly refundAmount: string | null;
   /** The sum of all refunds as it was told with this one; null where the provider told none. */
   readonly toldTotal: string | null;
+  /** Only of version 1, which did not keep whether `refundedTotal` was told or added up. Never written. */
+  readonly totalMayBeTold?: true;
   readonly refundedAt: string;
   /** How many events of this payment told of the same refund before. */
   readonly toldBefore: number;
@@ -160,6 +162,8 @@ export interface PaymentNotificationUnmatched extends ProviderFacts {
   readonly payNo: string | null;
   readonly notification: PaymentNotification;
   readonly receivedAt: string;
+  /** What is wrong with the payment's stream, where that is why it was kept. */
+  readonly damage?: string;
 }
 
 /** Ends the waiting of a rejected or unmatched notification, on the stream where that one is. Internal. */

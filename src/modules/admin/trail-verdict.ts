@@ -1,4 +1,5 @@
 import { RESOLVED_EVENT_TYPE, type PaymentNotificationResolved, type PaymentRefunded } from '../../contracts/payment-events.ts';
+import { MONEY_RETURNED_TYPES } from '../../contracts/payment-messages.ts';
 import type { Trail, TrailEvent } from './payment-trail.ts';
 
 export interface Verdict {
@@ -11,11 +12,17 @@ export interface Verdict {
 /** Pure. */
 export function verdictOf({ events: trail, mismatch }: Trail): Verdict {
   const waiting = waitingRejections(trail);
-  const rejection = waiting === 0 ? [] : [`Rejected notifications that contradict what is known: ${waiting}.`];
+  const rejection = waiting.length === 0 ? [] : [`Rejected notifications that contradict what is known: ${waiting.length} (${[...new Set(waiting)].join(', ')}).`];
+  const damage = damageWords(trail);
   const delivery = deliveryOf(trail);
   const isStopped = mismatch !== null && delivery.state === 'delivering';
-  const state = waiting > 0 || isStopped ? 'attention' : delivery.state;
-  return { state, words: [paymentWords(trail), ...rejection, delivery.words, ...(isStopped ? [mismatch] : [])].join(' ') };
+  const state = waiting.length > 0 || isStopped || damage.length > 0 ? 'attention' : delivery.state;
+  return { state, words: [...damage, paymentWords(trail), ...rejection, delivery.words, ...(isStopped ? [mismatch] : [])].join(' ') };
+}
+
+/** Cut off by somebody with access to the event store: what is left is not judged. */
+function damageWords([first]: readonly TrailEvent[]): string[] {
+  return first === undefined || first.event.revision <= 0n ? [] : [`The events in front of revision ${first.event.revision} are gone: the payment's stream was truncated.`];
 }
 
 /** What the payment itself came to, by all events together: a closing may come before the money, a failed attempt after. */
@@ -24,9 +31,11 @@ function paymentWords(trail: readonly TrailEvent[]): string {
   if (told.has('PaymentSucceeded')) {
     const paid = told.has('PaymentClosed') ? 'Paid after it was closed' : 'Paid';
     const refund = refundWords(trail);
+    const { refundDue = '0' } = lastReturned(trail) ?? {};
     // What has come back in full is no longer anybody's work.
-    const isWork = told.has('PaymentClosed') && refund !== REFUNDED_IN_FULL;
-    return `${paid}${refund}.${isWork ? ' Unless settled, it is among the work items.' : ''}`;
+    const isWork = (told.has('PaymentClosed') && refund !== REFUNDED_IN_FULL) || refundDue !== '0' || told.has('PaymentDisputed') || told.has('PaymentNotificationsLimited');
+    const again = refundDue === '0' ? '' : ` Of failed refunds ${refundDue} minor units are to be given back again.`;
+    return `${paid}${refund}.${again}${told.has('PaymentDisputed') ? ' It was disputed.' : ''}${isWork ? ' Unless settled, it is among the work items.' : ''}`;
   }
   if (told.has('PaymentClosed')) return 'Closed unpaid.';
   if (told.has('PaymentAttemptFailed')) return 'Not paid: an attempt failed.';
@@ -35,18 +44,27 @@ function paymentWords(trail: readonly TrailEvent[]): string {
 
 const REFUNDED_IN_FULL = ' and refunded in full';
 
+const RETURNED: ReadonlySet<string> = MONEY_RETURNED_TYPES;
+
+/** The last of them in the stream says what holds. */
+function lastReturned(trail: readonly TrailEvent[]): (Pick<PaymentRefunded, 'amount' | 'currency' | 'refundedTotal'> & { readonly refundDue?: string }) | undefined {
+  return trail.findLast(({ event }) => RETURNED.has(event.type))?.event.data as Pick<PaymentRefunded, 'amount' | 'currency' | 'refundedTotal'> | undefined;
+}
+
 function refundWords(trail: readonly TrailEvent[]): string {
-  const refunds = trail.filter(({ event }) => event.type === 'PaymentRefunded').map(({ event }) => event.data as Pick<PaymentRefunded, 'amount' | 'currency' | 'refundedTotal'>);
-  const [largest] = refunds.toSorted((a, b) => (BigInt(a.refundedTotal) < BigInt(b.refundedTotal) ? 1 : -1));
-  if (largest === undefined) return '';
-  const { amount, currency, refundedTotal } = largest;
+  const last = lastReturned(trail);
+  if (last === undefined || last.refundedTotal === '0') return '';
+  const { currency, refundedTotal } = last;
+  const paid = trail.find(({ event }) => event.type === 'PaymentSucceeded')?.event.data as { readonly paidAmount?: string } | undefined;
+  const amount = paid?.paidAmount ?? last.amount;
   return BigInt(refundedTotal) >= BigInt(amount) ? REFUNDED_IN_FULL : ` and partly refunded (${refundedTotal} of ${amount} minor units, ${currency})`;
 }
 
-/** Rejected, and not resolved since: by an operator, or because what they waited for came. */
-function waitingRejections(trail: readonly TrailEvent[]): number {
+/** Reasons of those rejected, and not resolved since: by an operator, or because what they waited for came. */
+function waitingRejections(trail: readonly TrailEvent[]): string[] {
   const resolved = new Set(trail.flatMap(({ event }) => (event.type === RESOLVED_EVENT_TYPE ? [(event.data as PaymentNotificationResolved).notificationEventId] : [])));
-  return trail.filter(({ event }) => event.type === 'PaymentNotificationRejected' && !resolved.has(event.id)).length;
+  const waiting = trail.filter(({ event }) => event.type === 'PaymentNotificationRejected' && !resolved.has(event.id));
+  return waiting.map(({ event }) => String((event.data as { readonly reason?: unknown }).reason));
 }
 
 function deliveryOf(trail: readonly TrailEvent[]): Verdict {

@@ -1,6 +1,6 @@
 import type { PaymentRequested, RejectionReason } from '../../contracts/payment-events.ts';
-import type { ClaimName, Claims, PaymentNotification } from '../../contracts/payment-notifications.ts';
-import type { PaymentState } from './payment-state.ts';
+import type { ClaimName, Claims, PaymentNotification, SuccessNotification } from '../../contracts/payment-notifications.ts';
+import { paidAmountOf, type PaymentState } from './payment-state.ts';
 
 /** Why a genuine notification is not believed as it stands: what we know, and what it says. */
 export interface Contradiction {
@@ -9,10 +9,22 @@ export interface Contradiction {
   readonly received: string;
 }
 
+/** Settings of the account that the notification came to. */
+export interface AccountTerms {
+  /** What notifications for the account must claim. */
+  readonly expects: Claims;
+  /** A success with a discount that the provider gave, down to nothing, is a success. */
+  readonly acceptsDiscounts?: boolean;
+}
+
 const REASON_OF_CLAIM: Readonly<Record<ClaimName, RejectionReason>> = {
   appId: 'app-id-mismatch',
+  spAppId: 'app-id-mismatch',
+  subAppId: 'app-id-mismatch',
   sellerId: 'seller-mismatch',
   mchid: 'mchid-mismatch',
+  spMchid: 'mchid-mismatch',
+  subMchid: 'mchid-mismatch',
   livemode: 'livemode-mismatch',
   connectedAccount: 'connected-account-mismatch',
 };
@@ -20,13 +32,12 @@ const REASON_OF_CLAIM: Readonly<Record<ClaimName, RejectionReason>> = {
 /**
  * Pure. The first thing in which the notification contradicts the request or the account, in the order in which an
  * operator would look: wrong account, wrong trade, wrong money.
- * @param expects what notifications for the account must claim.
  */
-export function contradictionOf(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification, expects: Claims): Contradiction | null {
+export function contradictionOf(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification, terms: AccountTerms): Contradiction | null {
   return (
     ofProvider(requested, notification) ??
-    ofClaims(expects, notification.claims) ??
-    ofMoney(requested, notification) ??
+    ofClaims(terms.expects, notification.claims) ??
+    ofMoney(state, requested, notification, terms) ??
     ofTrade(state, notification)
   );
 }
@@ -47,19 +58,35 @@ function ofClaims(expects: Claims, claims: Claims): Contradiction | null {
 }
 
 /** Exactly: too much is as wrong as too little. */
-function ofMoney(requested: PaymentRequested, notification: PaymentNotification): Contradiction | null {
-  const { kind } = notification;
-  if (kind === 'attempt-failed' || kind === 'closed') return null;
+function ofMoney(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification, terms: AccountTerms): Contradiction | null {
+  if (notification.kind === 'attempt-failed' || notification.kind === 'closed') return null;
   const { currency } = notification;
   if (currency !== requested.currency) return { reason: 'currency-mismatch', expected: requested.currency, received: currency };
-  const paid = paidAmountIn(notification);
-  return paid === null || paid === requested.amount ? null : { reason: 'amount-mismatch', expected: requested.amount, received: paid };
+  if (notification.kind === 'succeeded') return ofPaidAmount(state, requested, notification, terms);
+  // What a refund repeats of the payment, at some providers.
+  const paid = notification.kind === 'refunded' ? notification.paymentAmount : null;
+  return paid === null || paid === requested.amount || isKnownAsPaid(state, paid) ? null : { reason: 'amount-mismatch', expected: requested.amount, received: paid };
 }
 
-/** What it says the whole payment was: a refund repeats it at some providers. */
-function paidAmountIn(notification: PaymentNotification): string | null {
-  if (notification.kind === 'succeeded') return notification.amount;
-  return notification.kind === 'refunded' ? notification.paymentAmount : null;
+/**
+ * A discount that the provider gave may lower the amount where the account says so. The success of the same trade may be
+ * told again without it (a Stripe session tells of its discount, its intent does not).
+ */
+function ofPaidAmount(state: PaymentState, { amount: asked }: PaymentRequested, notification: SuccessNotification, { acceptsDiscounts = false }: AccountTerms): Contradiction | null {
+  const { amount, providerTradeNo } = notification;
+  if (amount === asked || (state.succeeded?.providerTradeNo === providerTradeNo && isKnownAsPaid(state, amount))) return null;
+  if (!isDiscountOf(asked, notification)) return { reason: 'amount-mismatch', expected: asked, received: amount };
+  if (acceptsDiscounts) return null;
+  return { reason: amount === '0' ? 'completed-without-payment' : 'discount-not-accepted', expected: asked, received: amount };
+}
+
+function isDiscountOf(asked: string, { amount, discount }: SuccessNotification): boolean {
+  if (discount === undefined) return false;
+  return discount === null ? BigInt(amount) < BigInt(asked) : BigInt(amount) + BigInt(discount) === BigInt(asked);
+}
+
+function isKnownAsPaid({ succeeded }: PaymentState, amount: string): boolean {
+  return succeeded !== null && paidAmountOf(succeeded).toString() === amount;
 }
 
 /** An attempt may have a number of its own, and a closing may be of another attempt; money is of one trade only. */

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { PaymentEvent, PaymentRequested } from '../../contracts/payment-events.ts';
-import type { ClosedNotification, PaymentNotification, RefundNotification, SuccessNotification } from '../../contracts/payment-notifications.ts';
-import { decide, type Decision, type DecideContext } from './decide.ts';
+import type { ClosedNotification, DisputeClosedNotification, DisputeNotification, PaymentNotification, RefundFailedNotification, RefundNotification, SuccessNotification } from '../../contracts/payment-notifications.ts';
+import { decide as decideOnState, type Decision, type DecideContext } from './decide.ts';
 import { paymentEventId } from './event-id.ts';
+import { ATTEMPTS_LIMIT, FACTS_LIMIT } from './fact-limit.ts';
 import { fold, isPaidAndClosed, statusOf } from './payment-state.ts';
+import { refundDue } from './refund-due.ts';
+import { netTotal } from './returned-money.ts';
 
 const NOW = new Date('2026-11-24T08:00:00.000Z');
 const CONTEXT: DecideContext = { expects: { appId: '1', sellerId: '3', livemode: 'true' }, now: NOW };
@@ -20,15 +23,27 @@ const refund: RefundNotification = {
   ...about, kind: 'refunded', refundId: 'r1', refundAmount: '500', refundedTotal: null, currency: 'CNY', paymentAmount: '1999', refundedAt: '2026-11-24T07:50:00.000Z',
 };
 const sum: RefundNotification = { ...refund, refundAmount: null, refundedTotal: '500' };
-const refundFailed: PaymentNotification = { ...about, kind: 'refund-failed', refundId: 'r9', refundAmount: '500', currency: 'CNY', reason: 'ABNORMAL', failedAt: '2026-11-24T07:55:00.000Z' };
+const refundFailed: RefundFailedNotification = { ...about, kind: 'refund-failed', refundId: 'r9', refundAmount: '500', currency: 'CNY', reason: 'ABNORMAL', failedAt: '2026-11-24T07:55:00.000Z' };
+const failedAgain: RefundFailedNotification = { ...refundFailed, refundId: 'r1' };
+const dispute: DisputeNotification = {
+  ...about, kind: 'disputed', disputeId: 'd1', disputedAmount: '1999', currency: 'CNY', reason: 'fraudulent', dueBy: '2026-12-24T00:00:00.000Z', funds: 'unchanged', disputedAt: '2026-11-24T08:00:00.000Z',
+};
+const withdrawn: DisputeNotification = { ...dispute, funds: 'withdrawn', disputedAt: '2026-11-24T08:01:00.000Z' };
+const reinstated: DisputeNotification = { ...dispute, funds: 'reinstated', disputedAt: '2026-11-24T09:00:00.000Z' };
+const lost: DisputeClosedNotification = { ...about, kind: 'dispute-closed', disputeId: 'd1', disputedAmount: '1999', currency: 'CNY', outcome: 'lost', closedAt: '2026-11-24T08:30:00.000Z' };
+const won: DisputeClosedNotification = { ...lost, outcome: 'won', closedAt: '2026-11-24T08:45:00.000Z' };
 
 const requested: PaymentEvent = { type: 'PaymentRequested', data: request };
+
+function decide(events: readonly PaymentEvent[], notification: PaymentNotification, context: DecideContext): Decision {
+  return decideOnState(fold(events), notification, context);
+}
 
 /** The stream after these notifications. */
 function after(...notifications: readonly PaymentNotification[]): readonly PaymentEvent[] {
   return notifications.reduce<readonly PaymentEvent[]>((stream, notification) => {
     const decision = decide(stream, notification, CONTEXT);
-    return decision.kind === 'append' ? [...stream, ...decision.events] : stream;
+    return decision.kind === 'append' || decision.kind === 'over-limit' ? [...stream, ...decision.events] : stream;
   }, [requested]);
 }
 
@@ -52,7 +67,8 @@ const TABLE: readonly Row[] = [
   ['requested: closed', [requested], closed, 'PaymentClosed'],
   ['requested: failed attempt', [requested], failed, 'PaymentAttemptFailed'],
   ['requested: refund', [requested], refund, 'refund-before-success  t1'],
-  ['requested: failed refund', [requested], refundFailed, 'refund-failed  ABNORMAL'],
+  ['requested: failed refund', [requested], refundFailed, 'refund-before-success  t1'],
+  ['requested: disputed', [requested], dispute, 'dispute-before-success  t1'],
 
   ['another amount', [requested], { ...success, amount: '2000' }, 'amount-mismatch 1999 2000'],
   ['an amount that only looks different', [requested], { ...success, amount: '01999' }, 'amount-mismatch 1999 01999'],
@@ -83,8 +99,43 @@ const TABLE: readonly Row[] = [
   ['paid: refund of another trade', after(success), { ...refund, ...another }, 'paid-by-another-trade t1 t2'],
   ['paid: refund in another currency', after(success), { ...refund, currency: 'USD' }, 'currency-mismatch CNY USD'],
   ['paid: refund of another payment amount', after(success), { ...refund, paymentAmount: '2' }, 'amount-mismatch 1999 2'],
-  ['paid: failed refund', after(success), refundFailed, 'refund-failed  ABNORMAL'],
-  ['paid: failed refund, once more', after(success, refundFailed), refundFailed, 'duplicate rejection'],
+  ['paid: failed refund that was never told as done', after(success), refundFailed, 'PaymentRefundFailed r9 500 0 due 500'],
+  ['paid: failed refund, once more', after(success, refundFailed), { ...refundFailed, failedAt: '2026-11-24T07:56:00.000Z' }, 'duplicate fact'],
+  ['refunded: the refund fails', after(success, refund), failedAgain, 'PaymentRefundFailed r1 500 0 due 500'],
+  ['refunded, and failed: told as done again, at its own time', after(success, refund, failedAgain), { ...refund, notificationId: 'n2' }, 'duplicate fact'],
+  ['failed before it is told as done: told as done', after(success, failedAgain), refund, 'PaymentRefunded r1 500 0'],
+  ['refunded, and failed: done after all', after(success, refund, failedAgain), { ...refund, refundedAt: '2026-11-24T08:00:00.000Z' }, 'PaymentRefunded r1 500 500'],
+  ['done after all: the old failure told late', after(success, { ...refund, refundedAt: '2026-11-24T08:00:00.000Z' }), failedAgain, 'duplicate fact'],
+  ['refunded, and failed: another refund in its place', after(success, refund, failedAgain), { ...refund, refundId: 'r2', refundedAt: '2026-11-24T08:00:00.000Z' }, 'PaymentRefunded r2 500 500'],
+  ['refunded twice: one fails', after(success, refund, { ...refund, refundId: 'r2' }), failedAgain, 'PaymentRefundFailed r1 500 500 due 500'],
+  ['a sum is told: what fails later is taken off it', after(success, refund, sum), failedAgain, 'PaymentRefundFailed r1 500 0 due 500'],
+  ['a sum is told: what failed before is not', after(success, refund, { ...sum, refundId: 'r2', refundedTotal: '900', refundedAt: '2026-11-24T08:00:00.000Z' }), failedAgain, 'PaymentRefundFailed r1 500 900 due 0'],
+  ['a sum that is smaller, told later', after(success, { ...sum, refundId: null, refundedTotal: '900' }), { ...sum, refundId: null, refundedAt: '2026-11-24T08:00:00.000Z' }, 'PaymentRefunded null null 500'],
+  ['a sum that is smaller, told earlier', after(success, { ...sum, refundId: null, refundedTotal: '900' }), { ...sum, refundId: null, refundedAt: '2026-11-24T07:00:00.000Z' }, 'duplicate fact'],
+
+  ['refund above what was paid', after(success), { ...refund, refundAmount: '2000' }, 'refund-above-payment 1999 2000'],
+  ['refund above what was paid, by sums', after(success, refund), { ...refund, refundId: 'r2', refundAmount: '1500' }, 'refund-above-payment 1499 1500'],
+  ['refund above what was paid, told again', after(success, refund, { ...refund, refundId: 'r2', refundAmount: '1500' }), { ...refund, refundId: 'r2', refundAmount: '1500', notificationId: 'n3' }, 'duplicate rejection'],
+  ['refund above what was paid: room is made', after(success, refund, { ...refund, refundId: 'r2', refundAmount: '1500' }), failedAgain, 'PaymentRefundFailed r1 500 0 due 500, PaymentRefunded r2 1500 1500, resolved stored'],
+  ['sum above what was paid', after(success), { ...sum, refundedTotal: '2000' }, 'refund-above-payment 1999 2000'],
+
+  ['paid: disputed', after(success), dispute, 'PaymentDisputed d1 1999 0'],
+  ['disputed: told again', after(success, dispute), { ...dispute, notificationId: 'n2', disputedAt: '2026-11-24T08:00:30.000Z' }, 'duplicate fact'],
+  ['disputed: another due date', after(success, dispute), { ...dispute, dueBy: null, disputedAt: '2026-11-24T08:00:30.000Z' }, 'PaymentDisputed d1 1999 0'],
+  ['disputed: money withdrawn', after(success, dispute), withdrawn, 'PaymentDisputed d1 1999 1999'],
+  ['withdrawn, then lost', after(success, withdrawn), lost, 'PaymentDisputeClosed lost 1999'],
+  ['lost, without another word before', after(success), lost, 'PaymentDisputeClosed lost 1999'],
+  ['withdrawn, then won', after(success, withdrawn), won, 'PaymentDisputeClosed won 0'],
+  ['won, then the withdrawal told late', after(success, won), withdrawn, 'PaymentDisputed d1 1999 0'],
+  ['withdrawn, then reinstated', after(success, withdrawn), reinstated, 'PaymentDisputed d1 1999 0'],
+  ['withdrawn, then ended by a word that says nothing of money', after(success, withdrawn), { ...lost, outcome: 'warning_closed' }, 'PaymentDisputeClosed warning_closed 1999'],
+  ['lost, told again', after(success, lost), { ...lost, notificationId: 'n2' }, 'duplicate fact'],
+  ['held dispute: paid', after(withdrawn), success, 'PaymentSucceeded, PaymentDisputed d1 1999 1999, resolved stored'],
+  ['dispute of another currency', after(success), { ...dispute, currency: 'USD' }, 'currency-mismatch CNY USD'],
+
+  ['a discount that is not accepted', [requested], { ...success, amount: '1500', discount: '499' }, 'discount-not-accepted 1999 1500'],
+  ['a discount that does not add up', [requested], { ...success, amount: '1500', discount: '400' }, 'amount-mismatch 1999 1500'],
+  ['complete without payment', [requested], { ...success, amount: '0', discount: null }, 'completed-without-payment 1999 0'],
 
   ['refunded in part: the same again', after(success, refund), { ...refund, notificationId: 'n2' }, 'duplicate fact'],
   ['refunded in part: another refund', after(success, refund), { ...refund, refundId: 'r2', refundAmount: '700' }, 'PaymentRefunded r2 700 1200'],
@@ -92,11 +143,11 @@ const TABLE: readonly Row[] = [
   ['refunded in part, as a sum: a larger sum', after(success, sum), { ...sum, refundId: 'r2', refundedTotal: '900' }, 'PaymentRefunded r2 null 900'],
   ['refunded in part, as a sum: the earlier refund, told late', after(success, { ...sum, refundId: 'r2', refundedTotal: '900' }), sum, 'PaymentRefunded r1 null 900'],
   ['refunded in part, as a sum: the amount of the same refund', after(success, sum), refund, 'PaymentRefunded r1 500 500'],
-  ['refunded in part: the same refund as a sum', after(success, refund), sum, 'duplicate fact'],
+  ['refunded in part: the same refund as a sum', after(success, refund), sum, 'PaymentRefunded r1 null 500'],
   ['refunded in part: a smaller amount of the same refund does not replace the larger', after(success, refund, { ...refund, refundAmount: '400', refundedTotal: '600' }), { ...refund, refundId: 'r2', refundAmount: '700' }, 'PaymentRefunded r2 700 1200'],
   ['a sum without an id', after(success), { ...sum, refundId: null }, 'PaymentRefunded null null 500'],
   ['a sum without an id, once more', after(success, { ...sum, refundId: null }), { ...sum, refundId: null, notificationId: 'n2' }, 'duplicate fact'],
-  ['a sum without an id, of refunds that were told one by one', after(success, refund), { ...sum, refundId: null }, 'duplicate fact'],
+  ['a sum without an id, of refunds that were told one by one', after(success, refund), { ...sum, refundId: null }, 'PaymentRefunded null null 500'],
   ['an amount without an id is known by its notification', after(success, { ...refund, refundId: null }), { ...refund, refundId: null, notificationId: 'n2' }, 'PaymentRefunded n2 500 1000'],
   ['an amount without an id, the same notification', after(success, { ...refund, refundId: null }), { ...refund, refundId: null }, 'duplicate fact'],
 
@@ -132,7 +183,10 @@ function summary(decision: Decision): string {
 function describeEvent({ type, data }: PaymentEvent): string {
   if (type === 'PaymentNotificationRejected') return `${data.reason} ${data.expected} ${data.received}`;
   if (type === 'PaymentNotificationResolved') return `resolved ${data.outcome}`;
-  return type === 'PaymentRefunded' ? `${type} ${data.refundId} ${data.refundAmount} ${data.refundedTotal}` : type;
+  if (type === 'PaymentRefunded') return `${type} ${data.refundId} ${data.refundAmount} ${data.refundedTotal}`;
+  if (type === 'PaymentRefundFailed') return `${type} ${data.refundId} ${data.refundAmount} ${data.refundedTotal} due ${data.refundDue}`;
+  if (type === 'PaymentDisputed') return `${type} ${data.disputeId} ${data.disputedAmount} ${data.refundedTotal}`;
+  return type === 'PaymentDisputeClosed' ? `${type} ${data.outcome} ${data.refundedTotal}` : type;
 }
 
 describe('what a notification means for a payment', () => {
@@ -154,7 +208,7 @@ describe('what a notification means for a payment', () => {
       { type: 'PaymentAttemptFailed', data: { ...facts, ...trade, attemptId: 'a1', reason: 'declined', failedAt: '2026-11-24T07:20:00.000Z' } },
       { type: 'PaymentClosed', data: { ...facts, ...trade, closedAt: '2026-11-24T07:40:00.000Z' } },
       { type: 'PaymentSucceeded', data: { ...facts, ...trade, paidAt: '2026-11-24T07:30:00.000Z' } },
-      { type: 'PaymentRefunded', data: { ...facts, ...trade, refundId: 'r1', refundAmount: '500', refundedTotal: '500', refundedAt: '2026-11-24T07:50:00.000Z' } },
+      { type: 'PaymentRefunded', data: { ...facts, ...trade, refundId: 'r1', refundAmount: '500', toldTotal: null, refundedAt: '2026-11-24T07:50:00.000Z', toldBefore: 0, refundedTotal: '500', refundDue: '0' } },
     ]);
   });
 
@@ -183,20 +237,22 @@ function createRandom(seed: number): (bound: number) => number {
 const TOLD: readonly PaymentNotification[] = [
   success, { ...success, notificationId: 'n2' }, closed, failed, { ...failed, attemptId: 'a2' }, refund, { ...refund, refundId: 'r2', refundAmount: '700' },
   sum, { ...sum, refundId: 'r2', refundedTotal: '1200' }, { ...sum, refundId: null, refundedTotal: '1200' }, { ...sum, refundId: 'r3', refundedTotal: '1999' },
-  refundFailed, { ...success, amount: '5' }, { ...success, claims: { appId: '2' } }, { ...refund, ...another, refundId: 'r4' }, { ...refund, currency: 'USD' }, { ...closed, account: 'second' },
+  refundFailed, failedAgain, { ...failedAgain, refundId: 'r2', refundAmount: '700', failedAt: '2026-11-24T07:58:00.000Z' }, { ...refund, refundedAt: '2026-11-24T07:59:00.000Z' },
+  dispute, withdrawn, reinstated, lost, won, { ...success, amount: '5' }, { ...success, claims: { appId: '2' } }, { ...refund, ...another, refundId: 'r4' }, { ...refund, currency: 'USD' }, { ...closed, account: 'second' },
 ];
 
 /** Where a payment has ended, without the order in which it was told. */
 function settled(events: readonly PaymentEvent[]) {
   const state = fold(events);
-  const orderReasons = new Set(['refund-before-success', 'closed-after-success']);
+  const orderReasons = new Set(['refund-before-success', 'dispute-before-success', 'closed-after-success']);
   const waiting = [...state.rejections.values()].filter(({ reason, isResolved }) => !isResolved && !orderReasons.has(reason));
   return {
     status: statusOf(state),
     paidBy: state.succeeded?.providerTradeNo ?? null,
     isPaidAndClosed: isPaidAndClosed(state),
     failedAttempts: [...state.failedAttempts].sort(),
-    refunded: state.succeeded === null ? 'held' : state.refundedTotal,
+    refunded: state.succeeded === null ? 'held' : netTotal(state.returned),
+    due: state.succeeded === null ? 'held' : refundDue(state.returned, 1999n),
     rejected: waiting.map(({ kind, reason, expected, received, notification }) => JSON.stringify([kind, reason, expected, received, notification?.providerTradeNo])).sort(),
   };
 }
@@ -223,12 +279,11 @@ describe('a set of notifications', () => {
       const types = events.map(({ type }) => type);
       const count = (wanted: string): number => types.filter((type) => type === wanted).length;
       expect([count('PaymentSucceeded') <= 1, count('PaymentClosed') <= 1, count('PaymentAttemptFailed') <= 2], `seed ${seed}`).toEqual([true, true, true]);
-      const refunds = events.flatMap((event) => (event.type === 'PaymentRefunded' && event.data.refundId !== null ? [`${event.data.refundId} ${event.data.refundAmount}`] : []));
+      const refunds = events.flatMap((event) => (event.type === 'PaymentRefunded' && event.data.refundId !== null ? [`${event.data.refundId} ${event.data.refundAmount} ${event.data.refundedAt}`] : []));
       expect(new Set(refunds).size, `seed ${seed}`).toBe(refunds.length);
       const firstRefund = types.indexOf('PaymentRefunded');
       expect(firstRefund === -1 || (types.includes('PaymentSucceeded') && types.indexOf('PaymentSucceeded') < firstRefund), `seed ${seed}`).toBe(true);
-      const totals = events.flatMap((event) => (event.type === 'PaymentRefunded' ? [BigInt(event.data.refundedTotal)] : []));
-      expect(totals.every((total, index) => index === 0 || total >= (totals[index - 1] ?? 0n)), `seed ${seed}`).toBe(true);
+      expect(new Set(events.map(paymentEventId)).size, `seed ${seed}: ids`).toBe(events.length);
     }
   });
 });

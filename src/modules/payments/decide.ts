@@ -1,21 +1,23 @@
 import type { PaymentEvent, PaymentEventData, PaymentFacts, PaymentNotificationRejected, PaymentRequested, ProviderFacts } from '../../contracts/payment-events.ts';
-import type { Claims, PaymentNotification, RefundNotification } from '../../contracts/payment-notifications.ts';
-import { contradictionOf, type Contradiction } from './contradiction.ts';
+import type { PaymentNotification } from '../../contracts/payment-notifications.ts';
+import { contradictionOf, type AccountTerms, type Contradiction } from './contradiction.ts';
+import { disputeEndEvent, disputeEvent, refundEvent, refundFailureEvent, type Facts } from './decide-returned.ts';
 import { paymentEventId } from './event-id.ts';
-import { refundIdOf } from './notification-fact.ts';
-import { evolve, fold, type PaymentState } from './payment-state.ts';
+import { accountOf, factLimitOf } from './fact-limit.ts';
+import { evolve, paidAmountOf, type PaymentState, type Rejection } from './payment-state.ts';
+import { draftOf, noteRefund, refundsTotal } from './returned-money.ts';
 
 export type Decision =
   /** Appended together or not at all. */
   | { readonly kind: 'append'; readonly events: readonly [PaymentEvent, ...PaymentEvent[]] }
   /** The stream already says so: the fact itself, or that exactly this was rejected. */
   | { readonly kind: 'duplicate'; readonly of: 'fact' | 'rejection' }
+  /** The account has told more of this payment than is stored; `events` says so, once. */
+  | { readonly kind: 'over-limit'; readonly mustComeAgain: boolean; readonly events: readonly PaymentEvent[] }
   /** Nobody asked for this payment, or the request is not stored yet. */
   | { readonly kind: 'unknown-payment' };
 
-export interface DecideContext {
-  /** What notifications for the account must claim. */
-  readonly expects: Claims;
+export interface DecideContext extends AccountTerms {
   readonly now: Date;
   /** Found outside of the stream: the trade has paid another payment. */
   readonly tradeHolder?: string;
@@ -26,47 +28,65 @@ const DUPLICATE: Decision = { kind: 'duplicate', of: 'fact' };
 /**
  * What a verified notification means for a payment. Pure: the same stream and notification give the same decision.
  *
- * | notification   | no request | open                         | closed           | paid                                   |
- * | -------------- | ---------- | ---------------------------- | ---------------- | -------------------------------------- |
- * | any            | unknown    | contradicts → rejected, once | the same         | the same                               |
- * | succeeded      | unknown    | PaymentSucceeded             | PaymentSucceeded | same trade: duplicate, other: rejected |
- * | attempt failed | unknown    | PaymentAttemptFailed, once per attempt, in every state           |                  |                     |
- * | closed         | unknown    | PaymentClosed                | duplicate        | rejected; closed before: duplicate     |
- * | refunded       | unknown    | rejected: held until paid    | the same         | PaymentRefunded, once per refund       |
- * | refund failed  | unknown    | rejected, for a person to see, in every state                    |                  |                     |
+ * | notification            | no request | open, or closed            | paid                                                      |
+ * | ----------------------- | ---------- | -------------------------- | --------------------------------------------------------- |
+ * | any                     | unknown    | contradicts → rejected     | the same                                                  |
+ * | succeeded               | unknown    | PaymentSucceeded           | same trade: duplicate, other: rejected                    |
+ * | attempt failed          | unknown    | PaymentAttemptFailed, once per attempt, in every state                                 |
+ * | closed                  | unknown    | PaymentClosed, once        | rejected; closed before: duplicate                        |
+ * | refunded                | unknown    | rejected: held until paid  | PaymentRefunded; above what was paid: rejected, and held  |
+ * | refund failed           | unknown    | rejected: held until paid  | PaymentRefundFailed, and what is held is looked at again  |
+ * | disputed, dispute closed | unknown   | rejected: held until paid  | PaymentDisputed, PaymentDisputeClosed                     |
  *
  * The order in which a provider's notifications arrive does not change where a payment ends: money that came is a
- * success even after a closing, and a refund that is told too early is carried out when the success comes.
+ * success even after a closing, what is told too early is carried out when the success comes, and of a refund's success
+ * and failure the later one by the provider's clock counts.
  */
-export function decide(events: readonly PaymentEvent[], notification: PaymentNotification, context: DecideContext): Decision {
-  const state = fold(events);
-  return state.requested === null ? { kind: 'unknown-payment' } : decideOn(state, state.requested, notification, context);
+export function decide(state: PaymentState, notification: PaymentNotification, context: DecideContext): Decision {
+  const { requested } = state;
+  if (requested === null) return { kind: 'unknown-payment' };
+  const [event] = decideOn(state, requested, notification, context);
+  if (event === undefined) return DUPLICATE;
+  if (event.type === 'PaymentNotificationRejected' && state.rejections.has(paymentEventId(event))) return { kind: 'duplicate', of: 'rejection' };
+  if ((state.factsByAccount.get(accountOf(notification)) ?? 0) >= factLimitOf(notification.kind)) return overLimit(state, requested, notification, context.now);
+  return { kind: 'append', events: [event, ...heldEvents(evolve(state, [event]), requested, event, context)] };
 }
 
-function decideOn(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification, context: DecideContext): Decision {
-  const contradiction = contradictionOf(state, requested, notification, context.expects) ?? contradictionOfKind(state, requested, notification, context);
-  if (contradiction !== null) return reject(state, requested, notification, contradiction, context.now);
-  const facts = { ...factsOf(requested), ...providerFactsOf(notification) };
+/** @returns the event that the notification becomes, or nothing when it tells nothing new. */
+function decideOn(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification, context: DecideContext): [PaymentEvent] | [] {
+  const contradiction = contradictionOf(state, requested, notification, context) ?? contradictionOfKind(state, requested, notification, context);
+  const event = contradiction === null ? eventOf(state, requested, notification) : rejectionOf(requested, notification, contradiction, context.now);
+  return event === null ? [] : [event];
+}
+
+function eventOf(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification): PaymentEvent | null {
+  const facts: Facts = { ...factsOf(requested), ...providerFactsOf(notification) };
   switch (notification.kind) {
     case 'succeeded': {
-      if (state.succeeded !== null) return DUPLICATE;
-      const success: PaymentEvent = { type: 'PaymentSucceeded', data: { ...facts, paidAt: notification.paidAt } };
-      return { kind: 'append', events: [success, ...heldRefunds(evolve(state, success), requested, context)] };
+      if (state.succeeded !== null) return null;
+      const { amount, paidAt } = notification;
+      return { type: 'PaymentSucceeded', data: { ...facts, paidAt, ...(amount === requested.amount ? {} : { paidAmount: amount }) } };
     }
     case 'attempt-failed': {
       const { attemptId, reason, failedAt } = notification;
-      if (state.failedAttempts.has(attemptId)) return DUPLICATE;
-      return append({ type: 'PaymentAttemptFailed', data: { ...facts, attemptId, reason, failedAt } });
+      return state.failedAttempts.has(attemptId) ? null : { type: 'PaymentAttemptFailed', data: { ...facts, attemptId, reason, failedAt } };
     }
     case 'closed':
-      return state.closed === null ? append({ type: 'PaymentClosed', data: { ...facts, closedAt: notification.closedAt } }) : DUPLICATE;
-    case 'refunded': {
-      const refund = refundOf(state, notification);
-      return refund === null ? DUPLICATE : append({ type: 'PaymentRefunded', data: { ...facts, ...refund, refundedAt: notification.refundedAt } });
-    }
+      return state.closed === null ? { type: 'PaymentClosed', data: { ...facts, closedAt: notification.closedAt } } : null;
+    case 'refunded':
+      return refundEvent(state.returned, facts, paidIn(state), notification);
     case 'refund-failed':
-      throw new Error('a failed refund is always rejected');
+      return refundFailureEvent(state.returned, facts, paidIn(state), notification);
+    case 'disputed':
+      return disputeEvent(state.returned, facts, paidIn(state), notification);
+    case 'dispute-closed':
+      return disputeEndEvent(state.returned, facts, paidIn(state), notification);
   }
+}
+
+/** Of money that goes back it is asked only once the payment is paid. */
+function paidIn({ succeeded }: PaymentState): bigint {
+  return succeeded === null ? 0n : paidAmountOf(succeeded);
 }
 
 /** Contradictions to the state that the payment is in, not to the request. */
@@ -81,55 +101,85 @@ function contradictionOfKind(state: PaymentState, requested: PaymentRequested, n
       // A closing that came before the success is known; that it is told again contradicts nothing new.
       return paidBy === undefined || state.closed !== null ? null : { reason: 'closed-after-success', expected: paidBy, received: notification.providerTradeNo };
     case 'refunded':
-      return paidBy !== undefined ? null : { reason: 'refund-before-success', expected: '', received: notification.providerTradeNo };
     case 'refund-failed':
-      return { reason: 'refund-failed', expected: '', received: notification.reason };
+      if (paidBy === undefined) return { reason: 'refund-before-success', expected: '', received: notification.providerTradeNo };
+      return notification.kind === 'refunded' ? aboveWhatWasPaid(state, requested, notification) : null;
+    case 'disputed':
+    case 'dispute-closed':
+      return paidBy === undefined ? { reason: 'dispute-before-success', expected: '', received: notification.providerTradeNo } : null;
     case 'attempt-failed':
       return null;
   }
 }
 
-/**
- * Single amounts add up and sums replace each other, so the largest of both is what was given back, in whatever order
- * they are told. @returns null when the notification tells nothing new.
- */
-function refundOf(state: PaymentState, notification: RefundNotification): { refundId: string | null; refundAmount: string | null; refundedTotal: string } | null {
-  const refundId = refundIdOf(notification);
-  const { refundAmount } = notification;
-  const told = notification.refundedTotal === null ? 0n : BigInt(notification.refundedTotal);
-  const known = refundId === null ? undefined : state.refunds.get(refundId);
-  const single = refundAmount === null ? (known ?? null) : largest(BigInt(refundAmount), known ?? 0n);
-  // An amount that is told for the first time is news, even where a sum had covered it: later amounts add up on it.
-  const isNew = refundId !== null && (known === undefined || known !== single);
-  const singles = refundId === null ? state.refunds : new Map(state.refunds).set(refundId, single);
-  const sum = [...singles.values()].reduce<bigint>((total, amount) => total + (amount ?? 0n), 0n);
-  const total = largest(sum, told, state.refundedTotal);
-  if (!isNew && total === state.refundedTotal) return null;
-  return { refundId, refundAmount, refundedTotal: total.toString() };
+/** No provider gives back more than it was paid: a notification is missing, or this one is about something else. */
+function aboveWhatWasPaid(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification & { readonly kind: 'refunded' }): Contradiction | null {
+  const event = eventOf(state, requested, notification);
+  if (event?.type !== 'PaymentRefunded') return null;
+  const after = draftOf(state.returned);
+  noteRefund(after, event.data);
+  const total = refundsTotal(after);
+  const before = refundsTotal(state.returned);
+  const paid = paidIn(state);
+  if (total <= paid || total <= before) return null;
+  // What it says and not what it adds up to: told again, it is the same contradiction.
+  const { refundAmount, refundedTotal } = notification;
+  const isSum = refundAmount === null;
+  return { reason: 'refund-above-payment', expected: (isSum || before > paid ? paid : paid - before).toString(), received: refundAmount ?? refundedTotal ?? '' };
 }
 
-/** Refunds that were told before the success, carried out with it; each ends its waiting in the same append. */
-function heldRefunds(paid: PaymentState, requested: PaymentRequested, context: DecideContext): PaymentEvent[] {
+/** The success, or a failure that makes room, may be what a rejected notification has waited for. */
+const OPENS_HELD: ReadonlySet<PaymentEvent['type']> = new Set(['PaymentSucceeded', 'PaymentRefundFailed']);
+
+/** Notifications that were rejected and become events now; each ends its waiting in the same append. */
+function heldEvents(state: PaymentState, requested: PaymentRequested, event: PaymentEvent, context: DecideContext): PaymentEvent[] {
+  if (!OPENS_HELD.has(event.type)) return [];
   const added: PaymentEvent[] = [];
-  let state = paid;
-  for (const [id, { reason, notification, isResolved }] of paid.rejections) {
-    if (reason !== 'refund-before-success' || isResolved || notification?.kind !== 'refunded') continue;
-    const decision = decideOn(state, requested, notification, context);
-    const events = decision.kind === 'append' ? decision.events : [];
-    const outcome = decision.kind !== 'append' ? 'duplicate' : isRejected(decision.events) ? 'rejected' : 'stored';
-    const data = resolvedData(requested.payNo, id, { outcome, resolvedBy: 'paynotify', note: 'the success came' }, context.now);
-    added.push(...events, { type: 'PaymentNotificationResolved', data });
-    state = events.reduce(evolve, state);
+  let now = state;
+  // One that makes room may come behind one that needs it: once more as long as something has changed.
+  for (let before = -1; before !== added.length; ) {
+    before = added.length;
+    for (const [id, rejection] of now.rejections) {
+      if (!isHeld(rejection, now)) continue;
+      const events = carryOut(now, requested, id, rejection, context);
+      added.push(...events);
+      now = evolve(now, events);
+    }
   }
   return added;
 }
 
-function reject(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification, contradiction: Contradiction, now: Date): Decision {
+function isHeld({ reason, kind, notification, isResolved, providerTradeNo }: Rejection, { succeeded }: PaymentState): boolean {
+  if (isResolved || notification === null || succeeded === null) return false;
+  if (reason === 'refund-before-success' || reason === 'dispute-before-success' || reason === 'refund-above-payment') return true;
+  // The intent of a discounted payment, told before the session that tells of the discount.
+  return reason === 'amount-mismatch' && kind === 'succeeded' && succeeded.paidAmount !== undefined && succeeded.providerTradeNo === providerTradeNo;
+}
+
+function carryOut(state: PaymentState, requested: PaymentRequested, id: string, { reason, notification }: Rejection, context: DecideContext): PaymentEvent[] {
+  if (notification === null) return [];
+  const [event] = decideOn(state, requested, notification, context);
+  // Rejected for the same reason as before: it goes on waiting.
+  if (event?.type === 'PaymentNotificationRejected' && event.data.reason === reason) return [];
+  const outcome = event === undefined ? 'duplicate' : event.type === 'PaymentNotificationRejected' ? 'rejected' : 'stored';
+  const data = resolvedData(requested.payNo, id, { outcome, resolvedBy: 'paynotify', note: 'what it waited for came' }, context.now);
+  const isKnown = event !== undefined && event.type === 'PaymentNotificationRejected' && state.rejections.has(paymentEventId(event));
+  return [...(event === undefined || isKnown ? [] : [event]), { type: 'PaymentNotificationResolved', data }];
+}
+
+function rejectionOf(requested: PaymentRequested, notification: PaymentNotification, contradiction: Contradiction, now: Date): PaymentEvent {
   const data: PaymentNotificationRejected = {
     payNo: requested.payNo, ...providerFactsOf(notification), kind: notification.kind, ...contradiction, rejectedAt: now.toISOString(), notification,
   };
-  const event: PaymentEvent = { type: 'PaymentNotificationRejected', data };
-  return state.rejections.has(paymentEventId(event)) ? { kind: 'duplicate', of: 'rejection' } : append(event);
+  return { type: 'PaymentNotificationRejected', data };
+}
+
+function overLimit(state: PaymentState, requested: PaymentRequested, notification: PaymentNotification, now: Date): Decision {
+  const account = accountOf(notification);
+  const { provider, account: name, providerTradeNo } = notification;
+  const data = { payNo: requested.payNo, orderId: requested.orderId, provider, account: name, providerTradeNo, events: state.factsByAccount.get(account) ?? 0, limitedAt: now.toISOString() };
+  const events: PaymentEvent[] = state.limited.has(account) ? [] : [{ type: 'PaymentNotificationsLimited', data }];
+  return { kind: 'over-limit', mustComeAgain: notification.kind !== 'attempt-failed', events };
 }
 
 type Resolved = PaymentEventData['PaymentNotificationResolved'];
@@ -138,16 +188,8 @@ export function resolvedData(payNo: string, notificationEventId: string, resolut
   return { payNo, notificationEventId, ...resolution, resolvedAt: now.toISOString() };
 }
 
-export function isRejected(events: readonly PaymentEvent[]): boolean {
-  return events[0]?.type === 'PaymentNotificationRejected';
-}
-
-function append(event: PaymentEvent): Decision {
-  return { kind: 'append', events: [event] };
-}
-
-function largest(...amounts: readonly bigint[]): bigint {
-  return amounts.reduce((a, b) => (a > b ? a : b), 0n);
+export function isRejected([event]: readonly PaymentEvent[]): boolean {
+  return event?.type === 'PaymentNotificationRejected';
 }
 
 function providerFactsOf({ provider, account, providerTradeNo, notificationId }: PaymentNotification): ProviderFacts {

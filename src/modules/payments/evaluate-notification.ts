@@ -1,10 +1,12 @@
 import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import { paymentStream, type PaymentEvent } from '../../contracts/payment-events.ts';
-import type { Claims, PaymentNotification } from '../../contracts/payment-notifications.ts';
+import type { PaymentNotification } from '../../contracts/payment-notifications.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
 import { bindTrade, findTradeHolder, type Trade } from './bind-trade.ts';
+import type { AccountTerms } from './contradiction.ts';
 import { decide, isRejected, type Decision } from './decide.ts';
+import { evolve, type PaymentState } from './payment-state.ts';
 import { readPayment, toNewEvent, type Cause, type PaymentHistory } from './payment-stream.ts';
 import type { RecentPayments } from './recent-payments.ts';
 
@@ -28,22 +30,29 @@ export interface EvaluateDeps {
 
 export interface EvaluateRequest {
   readonly notification: PaymentNotification;
-  /** What notifications for the account must claim. */
-  readonly expects: Claims;
+  /** What the account's settings say about its notifications. */
+  readonly terms: AccountTerms;
   readonly cause: Cause;
   /** For all calls of the store together. */
   readonly deadlineMs: number;
   /** Events that belong to the decision and are appended with it, e.g. that a rejection is resolved. */
-  readonly andAppend?: (decision: Known, payNo: string, events: readonly PaymentEvent[]) => readonly PaymentEvent[];
+  readonly andAppend?: (decision: Known, payNo: string, state: PaymentState) => readonly PaymentEvent[];
 }
 
 /** A decision on a payment that is known. */
 export type Known = Exclude<Decision, { readonly kind: 'unknown-payment' }>;
 
-export type EvaluateOutcome =
+export type KnownOutcome =
   | 'stored'
   | 'rejected'
   | 'duplicate'
+  /** The account has told more of this payment than is stored; nothing is lost by it. */
+  | 'over-limit'
+  /** The same of something that moves money: not stored, and to be told again. */
+  | 'over-limit-of-money';
+
+export type EvaluateOutcome =
+  | KnownOutcome
   | 'unknown-payment'
   /** The notification names only a trade, and no payment is known to be paid by it. */
   | 'unknown-trade';
@@ -54,7 +63,10 @@ export type EvaluateOutcome =
  */
 const DECISIONS_MAX = 8;
 
-/** @throws DependencyUnavailableError, AppendOutcomeUnknownError: nothing may be reported as done; asking again is safe. */
+/**
+ * @throws DependencyUnavailableError, AppendOutcomeUnknownError: nothing may be reported as done; asking again is safe.
+ * DamagedStreamError: nothing was stored, and will not be until a person has seen to it.
+ */
 export async function evaluateNotification(deps: EvaluateDeps, request: EvaluateRequest): Promise<EvaluateOutcome> {
   const endsAt = performance.now() + request.deadlineMs;
   const timeLeftMs = (): number => Math.max(1, endsAt - performance.now());
@@ -77,26 +89,31 @@ async function evaluateOnce(deps: EvaluateDeps, request: EvaluateRequest, payNo:
   const history = deps.recent.get(payNo) ?? (await readPayment(deps.store, payNo, timeLeftMs()));
   const decision = await decideWithTrade(deps, request, history, payNo, timeLeftMs);
   if (decision.kind === 'unknown-payment') return decision.kind;
-  const events = [...(decision.kind === 'append' ? decision.events : []), ...(request.andAppend?.(decision, payNo, history.events) ?? [])];
+  const events = [...eventsOf(decision), ...(request.andAppend?.(decision, payNo, history.state) ?? [])];
   if (events.length === 0) deps.recent.keep(payNo, history);
   else if (!(await appendAll(deps, history, payNo, events, request.cause, timeLeftMs()))) return 'conflict';
   if (isPaid(decision)) deps.onPaid?.(payNo, request.notification);
   return outcomeOf(decision);
 }
 
-export function outcomeOf(decision: Known): 'stored' | 'rejected' | 'duplicate' {
+function eventsOf(decision: Known): readonly PaymentEvent[] {
+  return decision.kind === 'duplicate' ? [] : decision.events;
+}
+
+export function outcomeOf(decision: Known): KnownOutcome {
+  if (decision.kind === 'over-limit') return decision.mustComeAgain ? 'over-limit-of-money' : 'over-limit';
   if (decision.kind === 'duplicate') return decision.of === 'fact' ? 'duplicate' : 'rejected';
   return isRejected(decision.events) ? 'rejected' : 'stored';
 }
 
 /** A success is decided twice when its trade turns out to have paid another payment. */
-async function decideWithTrade(deps: EvaluateDeps, { notification, expects, cause }: EvaluateRequest, { events }: PaymentHistory, payNo: string, timeLeftMs: () => number): Promise<Decision> {
-  const context = { expects, now: deps.now() };
-  const decision = decide(events, notification, context);
+async function decideWithTrade(deps: EvaluateDeps, { notification, terms, cause }: EvaluateRequest, { state }: PaymentHistory, payNo: string, timeLeftMs: () => number): Promise<Decision> {
+  const context = { ...terms, now: deps.now() };
+  const decision = decide(state, notification, context);
   if (!isPaid(decision)) return decision;
   const tradeHolder = await bindTrade(deps.store, notification, payNo, cause, context.now, timeLeftMs());
   deps.reach('trade.bound', payNo);
-  return tradeHolder === payNo ? decision : decide(events, notification, { ...context, tradeHolder });
+  return tradeHolder === payNo ? decision : decide(state, notification, { ...context, tradeHolder });
 }
 
 function isPaid(decision: Decision): boolean {
@@ -111,6 +128,6 @@ async function appendAll(deps: EvaluateDeps, history: PaymentHistory, payNo: str
   deps.onAppended?.((performance.now() - startedAt) / 1000);
   if (result.outcome === 'conflict') return false;
   deps.reach('payment.appended', payNo);
-  deps.recent.keep(payNo, { events: [...history.events, ...events], revision: result.revision });
+  deps.recent.keep(payNo, { state: evolve(history.state, events), revision: result.revision, length: history.length + events.length });
   return true;
 }

@@ -22,14 +22,30 @@ export function paymentEventId(event: PaymentEvent): string {
     case 'PaymentClosed':
       return tradeFactId(event.data, 'closed');
     case 'PaymentRefunded': {
-      const { refundId, refundAmount, refundedTotal } = event.data;
-      return tradeFactId(event.data, 'refunded', refundId ?? '', refundAmount ?? '', refundedTotal);
+      // A refund that has an id is known by it, whatever the sum came to. A sum without one is known by when it was told.
+      const { refundId, refundAmount, toldTotal, refundedAt, toldBefore } = event.data;
+      return refundId === null ? tradeFactId(event.data, 'refunded-in-all', toldTotal ?? '', refundedAt) : tradeFactId(event.data, 'refunded', refundId, refundAmount ?? '', ...again(toldBefore));
+    }
+    case 'PaymentRefundFailed':
+      return tradeFactId(event.data, 'refund-failed', event.data.refundId, event.data.refundAmount, ...again(event.data.toldBefore));
+    case 'PaymentDisputed':
+      return tradeFactId(event.data, 'disputed', event.data.disputeId, ...again(event.data.toldBefore));
+    case 'PaymentDisputeClosed':
+      return tradeFactId(event.data, 'dispute-closed', event.data.disputeId, ...again(event.data.toldBefore));
+    case 'PaymentNotificationsLimited': {
+      const { provider, account, payNo } = event.data;
+      return nameBasedId(['notifications-limited', provider, account, payNo]);
     }
     case 'PaymentNotificationRejected':
       return rejectionId(event.data);
     case 'PaymentNotificationResolved':
       return resolvedId(event.data.notificationEventId);
   }
+}
+
+/** The same fact once more, after the contrary was told in between, is another event. */
+function again(toldBefore: number): readonly string[] {
+  return toldBefore === 0 ? [] : [String(toldBefore)];
 }
 
 /** The rejection of a success has the id that it had before other kinds were rejected, too. */

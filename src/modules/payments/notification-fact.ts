@@ -13,11 +13,20 @@ export function factParts(notification: PaymentNotification): readonly string[] 
     case 'closed':
       return [];
     case 'refunded': {
-      const { refundAmount, refundedTotal, currency } = notification;
-      return [refundIdOf(notification) ?? '', refundAmount ?? '', refundedTotal ?? '', currency];
+      // With the time: whether a refund counts depends on whether it was done before or after it failed.
+      const { refundAmount, refundedTotal, currency, refundedAt } = notification;
+      return [refundIdOf(notification) ?? '', refundAmount ?? '', refundedTotal ?? '', currency, refundedAt];
     }
     case 'refund-failed':
-      return [notification.refundId, notification.refundAmount, notification.currency];
+      return [notification.refundId, notification.refundAmount, notification.currency, notification.failedAt];
+    case 'disputed': {
+      const { disputeId, disputedAmount, currency, dueBy, funds, disputedAt } = notification;
+      return [disputeId, disputedAmount, currency, dueBy ?? '', funds, disputedAt];
+    }
+    case 'dispute-closed': {
+      const { disputeId, disputedAmount, currency, outcome, closedAt } = notification;
+      return [disputeId, disputedAmount, currency, outcome, closedAt];
+    }
   }
 }
 

@@ -13,6 +13,10 @@ import { readableNotification } from './readable-notification.ts';
 
 /** The three event types that the read model is made of begin with this, and no other type does. */
 export const NOTIFICATION_EVENT_TYPES = ['PaymentNotification'] as const;
+/** Reason of a notification whose payment's stream is damaged; `expected` says how. */
+const STREAM_DAMAGED = 'stream-damaged';
+/** Reasons of those that became no event of a payment's stream. */
+export const UNMATCHED_REASONS: ReadonlySet<string> = new Set(['unknown-payment', 'unknown-trade', STREAM_DAMAGED]);
 const REJECTED_EVENT_TYPE = 'PaymentNotificationRejected';
 /** Row of the `checkpoints` table that says how far the read model has followed the log. */
 const CHECKPOINT_NAME = 'notifications';
@@ -78,10 +82,10 @@ async function insertRejected(db: Transaction, event: StoredEvent, generation: b
 }
 
 async function insertUnmatched(db: Transaction, event: StoredEvent, generation: bigint, data: PaymentNotificationUnmatched): Promise<void> {
-  const { payNo, provider, account, providerTradeNo, notification } = data;
-  const reason = payNo === null ? 'unknown-trade' : 'unknown-payment';
+  const { payNo, provider, account, providerTradeNo, notification, damage } = data;
+  const reason = damage !== undefined ? STREAM_DAMAGED : payNo === null ? 'unknown-trade' : 'unknown-payment';
   const due = { nextTryAt: event.recordedAt };
-  await insert(db, { ...placeOf(event), generation, ...due, state: 'unmatched', payNo, provider, account, providerTradeNo, kind: notification.kind, reason, notification: jsonOf(notification) });
+  await insert(db, { ...placeOf(event), generation, ...due, state: 'unmatched', payNo, provider, account, providerTradeNo, kind: notification.kind, reason, expected: damage ?? '', notification: jsonOf(notification) });
 }
 
 export async function resolveRow(db: Database | Transaction, data: PaymentNotificationResolved): Promise<void> {

@@ -4,8 +4,10 @@ import { RequestError } from '../../contracts/errors.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import { PAY_NO_PATTERN } from '../../contracts/payment-notifications.ts';
 import { DecimalString, problemResponses } from '../../platform/http/schemas.ts';
-import { fold, isPaidAndClosed, PAYMENT_STATUSES, statusOf, type Rejection } from './payment-state.ts';
+import { isPaidAndClosed, paidAmountOf, PAYMENT_STATUSES, statusOf, type PaymentState, type Rejection } from './payment-state.ts';
 import { readPayment } from './payment-stream.ts';
+import { refundDue } from './refund-due.ts';
+import { isMoneyGone, netTotal } from './returned-money.ts';
 
 const PaymentView = Type.Object({
   payNo: Type.String(),
@@ -24,7 +26,16 @@ const PaymentView = Type.Object({
   closedAt: Type.Union([Type.String(), Type.Null()]),
   isPaidAndClosed: Type.Boolean({ description: 'The provider says both, in whatever order' }),
   failedAttempts: Type.Integer(),
-  refundedTotal: DecimalString,
+  paidAmount: Type.Union([DecimalString, Type.Null()], { description: 'What was paid: less than `amount` by a discount that the provider gave' }),
+  refundedTotal: { ...DecimalString, description: 'All that went back and did not come again: refunds that did not fail, and disputed money that is withdrawn or lost' },
+  refundDue: { ...DecimalString, description: 'What failed refunds have left to be given back again' },
+  disputes: Type.Array(Type.Object({
+    disputeId: Type.String(),
+    amount: DecimalString,
+    dueBy: Type.Union([Type.String(), Type.Null()], { description: 'Until when the provider takes evidence' }),
+    outcome: Type.Union([Type.String(), Type.Null()], { description: 'The provider\'s word when it has ended, e.g. won or lost' }),
+    isMoneyGone: Type.Boolean(),
+  })),
   rejections: Type.Array(
     Type.Object({
       reason: Type.String(),
@@ -56,9 +67,9 @@ export function paymentRoutes({ store }: { readonly store: Pick<EventStore, 'rea
   };
 }
 
-/** @throws RequestError 404 when it was never requested; DependencyUnavailableError. */
+/** @throws RequestError 404 when it was never requested; DependencyUnavailableError, DamagedStreamError. */
 export async function viewPayment(store: Pick<EventStore, 'readStream'>, payNo: string): Promise<PaymentView> {
-  const state = fold((await readPayment(store, payNo)).events);
+  const { state } = await readPayment(store, payNo);
   const { requested, succeeded, closed } = state;
   if (requested === null) throw new RequestError(404, 'payment-unknown', `There is no payment ${payNo}.`);
   const { orderId, outBusinessId, orderType, userId, amount, currency, provider, account, requestedAt } = requested;
@@ -70,8 +81,20 @@ export async function viewPayment(store: Pick<EventStore, 'readStream'>, payNo: 
     closedAt: closed?.closedAt ?? null,
     isPaidAndClosed: isPaidAndClosed(state),
     failedAttempts: state.failedAttempts.size,
-    refundedTotal: state.refundedTotal.toString(),
+    ...returnedOf(state),
     rejections: [...state.rejections.values()].map(viewRejection),
+  };
+}
+
+function returnedOf({ succeeded, returned }: PaymentState) {
+  const paid = succeeded === null ? null : paidAmountOf(succeeded);
+  return {
+    paidAmount: paid?.toString() ?? null,
+    refundedTotal: netTotal(returned).toString(),
+    refundDue: refundDue(returned, paid ?? 0n).toString(),
+    disputes: [...returned.disputes].map(([disputeId, dispute]) => ({
+      disputeId, amount: dispute.amount.toString(), dueBy: dispute.dueBy, outcome: dispute.closed?.outcome ?? null, isMoneyGone: isMoneyGone(dispute),
+    })),
   };
 }
 

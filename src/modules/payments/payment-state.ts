@@ -6,7 +6,9 @@ import type {
   PaymentRequested,
   PaymentSucceeded,
 } from '../../contracts/payment-events.ts';
+import { accountOf } from './fact-limit.ts';
 import { paymentEventId } from './event-id.ts';
+import { draftOf, netTotal, noteDispute, noteDisputeEnd, noteRefund, noteRefundFailure, type ReturnedMoney, type ReturnedMoneyDraft } from './returned-money.ts';
 
 /** What the events of one payment add up to. */
 export interface PaymentState {
@@ -14,11 +16,13 @@ export interface PaymentState {
   readonly succeeded: PaymentSucceeded | null;
   readonly closed: PaymentClosed | null;
   readonly failedAttempts: ReadonlySet<string>;
-  /** Amount told of each single refund by its id; null where only sums were told. */
-  readonly refunds: ReadonlyMap<string, bigint | null>;
-  readonly refundedTotal: bigint;
+  /** Refunds and disputes. */
+  readonly returned: ReturnedMoney;
   /** By event id. */
   readonly rejections: ReadonlyMap<string, Rejection>;
+  /** Facts stored by `provider/account`, and those whose limit was told to an operator. */
+  readonly factsByAccount: ReadonlyMap<string, number>;
+  readonly limited: ReadonlySet<string>;
 }
 
 export interface Rejection extends PaymentNotificationRejected {
@@ -29,63 +33,127 @@ export interface Rejection extends PaymentNotificationRejected {
 export const PAYMENT_STATUSES = ['requested', 'closed', 'succeeded', 'partly-refunded', 'refunded'] as const;
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
-export const NOTHING_YET: PaymentState = {
-  requested: null, succeeded: null, closed: null, failedAttempts: new Set(), refunds: new Map(), refundedTotal: 0n, rejections: new Map(),
-};
-
-/** Events of types that have no part in the state (also types of a later version) change nothing. */
-export function evolve(state: PaymentState, event: PaymentEvent): PaymentState {
-  switch (event.type) {
-    case 'PaymentRequested':
-      return { ...state, requested: event.data };
-    case 'PaymentSucceeded':
-      return { ...state, succeeded: state.succeeded ?? event.data };
-    case 'PaymentAttemptFailed':
-      return { ...state, failedAttempts: new Set([...state.failedAttempts, event.data.attemptId]) };
-    case 'PaymentClosed':
-      return { ...state, closed: state.closed ?? event.data };
-    case 'PaymentRefunded':
-      return refunded(state, event.data);
-    case 'PaymentNotificationRejected':
-      return withRejection(state, paymentEventId(event), { ...event.data, isResolved: false });
-    case 'PaymentNotificationResolved': {
-      const id = event.data.notificationEventId;
-      const rejection = state.rejections.get(id);
-      return rejection === undefined ? state : withRejection(state, id, { ...rejection, isResolved: true });
-    }
-    default:
-      return state;
-  }
+/** Changed in place while events are added up, which takes linear time. */
+interface Draft {
+  requested: PaymentRequested | null;
+  succeeded: PaymentSucceeded | null;
+  closed: PaymentClosed | null;
+  failedAttempts: Set<string>;
+  returned: ReturnedMoneyDraft;
+  rejections: Map<string, Rejection>;
+  factsByAccount: Map<string, number>;
+  limited: Set<string>;
 }
 
 export function fold(events: readonly PaymentEvent[]): PaymentState {
-  return events.reduce(evolve, NOTHING_YET);
+  const draft: Draft = {
+    requested: null, succeeded: null, closed: null, failedAttempts: new Set(), returned: draftOf(), rejections: new Map(), factsByAccount: new Map(), limited: new Set(),
+  };
+  for (const event of events) note(draft, event);
+  return draft;
+}
+
+export const NOTHING_YET: PaymentState = fold([]);
+
+/** The state after more events; the one before stays as it is. Costs a copy of it, so that many events are better added at once. */
+export function evolve(state: PaymentState, events: readonly PaymentEvent[]): PaymentState {
+  if (events.length === 0) return state;
+  const draft: Draft = {
+    ...state,
+    failedAttempts: new Set(state.failedAttempts),
+    returned: draftOf(state.returned),
+    rejections: new Map(state.rejections),
+    factsByAccount: new Map(state.factsByAccount),
+    limited: new Set(state.limited),
+  };
+  for (const event of events) note(draft, event);
+  return draft;
+}
+
+/** Events of types that have no part in the state (also types of a later version) change nothing. */
+function note(draft: Draft, event: PaymentEvent): void {
+  switch (event.type) {
+    case 'PaymentRequested':
+      draft.requested = event.data;
+      return;
+    case 'PaymentNotificationsLimited':
+      draft.limited.add(accountOf(event.data));
+      return;
+    case 'PaymentNotificationResolved':
+      return noteResolved(draft, event.data.notificationEventId);
+    case 'PaymentSucceeded':
+    case 'PaymentAttemptFailed':
+    case 'PaymentClosed':
+    case 'PaymentRefunded':
+    case 'PaymentRefundFailed':
+    case 'PaymentDisputed':
+    case 'PaymentDisputeClosed':
+    case 'PaymentNotificationRejected': {
+      const account = accountOf(event.data);
+      draft.factsByAccount.set(account, (draft.factsByAccount.get(account) ?? 0) + 1);
+      return noteFact(draft, event);
+    }
+    default:
+  }
+}
+
+function noteFact(draft: Draft, event: PaymentEvent): void {
+  switch (event.type) {
+    case 'PaymentSucceeded':
+      draft.succeeded ??= event.data;
+      return;
+    case 'PaymentAttemptFailed':
+      draft.failedAttempts.add(event.data.attemptId);
+      return;
+    case 'PaymentClosed':
+      draft.closed ??= event.data;
+      return;
+    case 'PaymentRefunded':
+      return noteRefund(draft.returned, { ...event.data, toldTotal: event.data.toldTotal ?? hiddenTotal(draft.returned, event.data) });
+    case 'PaymentRefundFailed':
+      return noteRefundFailure(draft.returned, event.data);
+    case 'PaymentDisputed':
+      return noteDispute(draft.returned, event.data);
+    case 'PaymentDisputeClosed':
+      return noteDisputeEnd(draft.returned, event.data);
+    case 'PaymentNotificationRejected':
+      draft.rejections.set(paymentEventId(event), { ...event.data, isResolved: false });
+      return;
+    default:
+  }
+}
+
+/**
+ * An earlier release kept the sum after a refund and not whether it was told with it. One that is more than before, and
+ * more than the single refunds come to, was.
+ */
+function hiddenTotal(money: ReturnedMoney, { refundId, refundAmount, refundedTotal, totalMayBeTold }: PaymentRefunded): string | null {
+  const total = BigInt(refundedTotal);
+  if (totalMayBeTold !== true || total <= netTotal(money)) return null;
+  let singles = BigInt(refundAmount ?? 0);
+  for (const [id, { amount }] of money.refunds) if (id !== refundId) singles += amount ?? 0n;
+  return total > singles ? refundedTotal : null;
+}
+
+function noteResolved(draft: Draft, id: string): void {
+  const rejection = draft.rejections.get(id);
+  if (rejection !== undefined) draft.rejections.set(id, { ...rejection, isResolved: true });
+}
+
+/** What was paid: less than what was asked for where the provider gave a discount. */
+export function paidAmountOf({ amount, paidAmount }: PaymentSucceeded): bigint {
+  return BigInt(paidAmount ?? amount);
 }
 
 /** A payment that the provider also calls closed is paid: the money is there. */
-export function statusOf({ succeeded, closed, refundedTotal }: PaymentState): PaymentStatus {
+export function statusOf({ succeeded, closed, returned }: PaymentState): PaymentStatus {
   if (succeeded === null) return closed === null ? 'requested' : 'closed';
-  if (refundedTotal === 0n) return 'succeeded';
-  return refundedTotal >= BigInt(succeeded.amount) ? 'refunded' : 'partly-refunded';
+  const total = netTotal(returned);
+  if (total === 0n) return 'succeeded';
+  return total >= paidAmountOf(succeeded) ? 'refunded' : 'partly-refunded';
 }
 
 /** The provider says both that it was paid and that it ended unpaid, in whatever order it said so. */
 export function isPaidAndClosed({ succeeded, closed, rejections }: PaymentState): boolean {
   return succeeded !== null && (closed !== null || [...rejections.values()].some(({ reason }) => reason === 'closed-after-success'));
-}
-
-function refunded(state: PaymentState, { refundId, refundAmount, refundedTotal }: PaymentRefunded): PaymentState {
-  const total = BigInt(refundedTotal);
-  const refunds = refundId === null ? state.refunds : new Map(state.refunds).set(refundId, largerOf(state.refunds.get(refundId) ?? null, refundAmount));
-  return { ...state, refunds, refundedTotal: total > state.refundedTotal ? total : state.refundedTotal };
-}
-
-/** Of one refund told with two amounts the larger counts, in whatever order they come. */
-function largerOf(known: bigint | null, told: string | null): bigint | null {
-  if (known === null || told === null) return known ?? (told === null ? null : BigInt(told));
-  return known > BigInt(told) ? known : BigInt(told);
-}
-
-function withRejection(state: PaymentState, id: string, rejection: Rejection): PaymentState {
-  return { ...state, rejections: new Map(state.rejections).set(id, rejection) };
 }

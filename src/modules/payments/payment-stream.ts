@@ -1,18 +1,25 @@
 import { upcastEvent, versionOf, type VersionedEventType } from '../../contracts/event-versions.ts';
 import { paymentStream, type PaymentEvent, type PaymentEventMetadata } from '../../contracts/payment-events.ts';
+import { DamagedStreamError } from '../../contracts/errors.ts';
 import { nameBasedId, paymentEventId } from './event-id.ts';
+import { fold, type PaymentState } from './payment-state.ts';
 import type { EventStore, ExpectedRevision, NewEvent, StoredEvent } from '../../platform/event-store/event-store.ts';
 
-/** A payment's events and the revision they were read at. */
+/** What a payment's events add up to, and the revision they were read at. */
 export interface PaymentHistory {
-  readonly events: readonly PaymentEvent[];
+  readonly state: PaymentState;
   readonly revision: ExpectedRevision;
+  /** How many events there are. */
+  readonly length: number;
 }
 
-/** @throws DependencyUnavailableError */
+/** @throws DependencyUnavailableError; DamagedStreamError when events of it are gone: what is left says nothing certain. */
 export async function readPayment(store: Pick<EventStore, 'readStream'>, payNo: string, deadlineMs?: number): Promise<PaymentHistory> {
-  const stored = await store.readStream(paymentStream(payNo), deadlineMs);
-  return { events: stored.map(toPaymentEvent), revision: stored.at(-1)?.revision ?? 'no-stream' };
+  const stream = paymentStream(payNo);
+  const stored = await store.readStream(stream, deadlineMs);
+  const [first] = stored;
+  if (first !== undefined && first.revision > 0n) throw new DamagedStreamError(stream, `its events in front of revision ${first.revision} are gone (truncated)`);
+  return { state: fold(stored.map(toPaymentEvent)), revision: stored.at(-1)?.revision ?? 'no-stream', length: stored.length };
 }
 
 /** Older versions are brought up to the current one. Types of a later version pass through; the state ignores what it does not know. */

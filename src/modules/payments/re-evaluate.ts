@@ -1,8 +1,10 @@
+import { DamagedStreamError } from '../../contracts/errors.ts';
 import { RESOLVED_EVENT_TYPE, type PaymentEvent, type PaymentNotificationResolved } from '../../contracts/payment-events.ts';
 import type { PaymentNotification } from '../../contracts/payment-notifications.ts';
 import { resolvedData } from './decide.ts';
 import { resolvedId } from './event-id.ts';
-import { evaluateNotification, outcomeOf, type EvaluateDeps, type EvaluateOutcome, type Known } from './evaluate-notification.ts';
+import { evaluateNotification, outcomeOf, type EvaluateDeps, type EvaluateOutcome, type EvaluateRequest, type Known } from './evaluate-notification.ts';
+import type { PaymentState } from './payment-state.ts';
 import { toMetadata } from './payment-stream.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
 
@@ -32,6 +34,8 @@ export type ReevaluateOutcome =
   | EvaluateOutcome
   /** The account is no longer configured: nothing says what the notification should claim. */
   | 'unknown-account'
+  /** Events of the payment, or of its trade, are gone. */
+  | 'stream-damaged'
   | 'content-not-kept';
 
 export interface Reevaluation {
@@ -51,17 +55,32 @@ export async function reevaluate(deps: ReevaluateDeps, kept: KeptNotification, b
   if (account === null) return { outcome: 'unknown-account', resolved: null };
   const seen: { resolved: PaymentNotificationResolved | null } = { resolved: null };
   /** Runs once per decision; only that of the last one counts. */
-  const andAppend = (decision: Known, payNo: string, events: readonly PaymentEvent[]): PaymentEvent[] => {
-    // Still rejected for the same reason: it goes on waiting.
+  const andAppend = (decision: Known, payNo: string, state: PaymentState): PaymentEvent[] => {
+    seen.resolved = null;
+    const outcome = outcomeOf(decision);
+    // Not stored, or still rejected for the same reason: it goes on waiting.
     const isStillRejected = kept.isRejected && decision.kind === 'duplicate' && decision.of === 'rejection';
-    const data = resolvedData(payNo, kept.eventId, { outcome: outcomeOf(decision), resolvedBy: by, note: 'evaluated again' }, deps.now());
-    seen.resolved = isStillRejected ? null : data;
-    return isStillRejected || !kept.isRejected || isResolved(events, kept.eventId) ? [] : [{ type: RESOLVED_EVENT_TYPE, data }];
+    if (isStillRejected || outcome === 'over-limit' || outcome === 'over-limit-of-money') return [];
+    const data = resolvedData(payNo, kept.eventId, { outcome, resolvedBy: by, note: 'evaluated again' }, deps.now());
+    seen.resolved = data;
+    // What it waited for may have ended its waiting in this very decision.
+    const isResolved = state.rejections.get(kept.eventId)?.isResolved === true || (decision.kind === 'append' && resolves(decision.events, kept.eventId));
+    return !kept.isRejected || isResolved ? [] : [{ type: RESOLVED_EVENT_TYPE, data }];
   };
   const cause = { causationId: kept.eventId };
-  const outcome = await evaluateNotification(deps, { notification, expects: account.expects, cause, deadlineMs: DEADLINE_MS, andAppend });
+  const outcome = await evaluateUndamaged(deps, { notification, terms: account, cause, deadlineMs: DEADLINE_MS, andAppend });
   if (seen.resolved !== null && !kept.isRejected) await appendResolved(deps, kept, seen.resolved);
   return { outcome, resolved: seen.resolved };
+}
+
+/** A damaged stream is no outage: the notification waits on, and the others have their turn. */
+async function evaluateUndamaged(deps: ReevaluateDeps, request: EvaluateRequest): Promise<ReevaluateOutcome> {
+  try {
+    return await evaluateNotification(deps, request);
+  } catch (error) {
+    if (error instanceof DamagedStreamError) return 'stream-damaged';
+    throw error;
+  }
 }
 
 /** Appended to the stream that keeps the notification; a double is harmless. */
@@ -70,6 +89,6 @@ export async function appendResolved({ store }: Pick<EvaluateDeps, 'store'>, { e
   await store.append(stream, [{ id: resolvedId(eventId), type: RESOLVED_EVENT_TYPE, data, metadata }], 'any');
 }
 
-function isResolved(events: readonly PaymentEvent[], notificationEventId: string): boolean {
+function resolves(events: readonly PaymentEvent[], notificationEventId: string): boolean {
   return events.some((event) => event.type === RESOLVED_EVENT_TYPE && event.data.notificationEventId === notificationEventId);
 }

@@ -7,6 +7,7 @@ import type { Metrics } from '../../platform/observe/metrics.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker } from '../../platform/process/worker.ts';
 import type { Arrival, Arrivals } from './arrivals.ts';
+import { UNMATCHED_REASONS } from './notification-rows.ts';
 import { reevaluate, type KeptNotification, type ReevaluateDeps } from './re-evaluate.ts';
 
 export interface ReevaluatorDeps extends ReevaluateDeps {
@@ -78,7 +79,7 @@ export function createReevaluator(deps: ReevaluatorDeps): Worker {
 
 export function keptOf(row: NotificationRecord): KeptNotification {
   const { eventId, stream, provider, account, reason } = row;
-  const isRejected = reason !== 'unknown-payment' && reason !== 'unknown-trade';
+  const isRejected = !UNMATCHED_REASONS.has(reason);
   return { eventId, stream, provider, account, isRejected, notification: row.notification as unknown as PaymentNotification | null };
 }
 
@@ -95,7 +96,8 @@ async function makeDue(db: Database, arrivals: readonly Arrival[]): Promise<void
     WHERE n.state = 'unmatched' AND n.provider = t.provider AND n.account = t.account AND n.provider_trade_no = t.trade_no`;
 }
 
-/** The next try is set before this one: a row whose evaluation kills the process does not come back at once. */
+/**
+ * A rejected one is due only where a migration says so: what it tells has become an event since. The next try is set before this one: a row whose evaluation kills the process does not come back at once. */
 async function claimDue(db: Database): Promise<NotificationRecord[]> {
   const claimed = await db.$queryRaw<{ event_id: string }[]>`
     UPDATE notifications
@@ -103,7 +105,7 @@ async function claimDue(db: Database): Promise<NotificationRecord[]> {
            next_try_at = CASE WHEN recorded_at < now() - ${TRIED_DAYS_MAX} * interval '1 day' THEN NULL
                               ELSE now() + LEAST(2 ^ LEAST(tries + 1, 20), ${TRY_AGAIN_MAX_SECONDS}) * interval '1 second' END
      WHERE event_id IN (
-       SELECT event_id FROM notifications WHERE state = 'unmatched' AND next_try_at <= now()
+       SELECT event_id FROM notifications WHERE state IN ('unmatched', 'rejected') AND next_try_at <= now()
        ORDER BY next_try_at LIMIT ${BATCH_SIZE_MAX} FOR UPDATE SKIP LOCKED)
     RETURNING event_id`;
   return db.notificationRecord.findMany({ where: { eventId: { in: claimed.map(({ event_id }) => event_id) } }, orderBy: [{ generation: 'asc' }, { position: 'asc' }] });

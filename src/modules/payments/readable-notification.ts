@@ -13,7 +13,7 @@ const CHECKS: Readonly<Record<string, Validator>> = {
   PaymentNotificationRejected: Compile(
     Type.Object({ ...source, payNo: Text, kind: Text, reason: Text, expected: Text, received: Text, notification: Type.Union([Type.Object({}), Type.Null()]) }),
   ),
-  PaymentNotificationUnmatched: Compile(Type.Object({ ...source, payNo: TextOrNull, notification: Type.Object({ kind: Text }) })),
+  PaymentNotificationUnmatched: Compile(Type.Object({ ...source, payNo: TextOrNull, notification: Type.Object({ kind: Text }), damage: Type.Optional(Text) })),
   PaymentNotificationResolved: Compile(Type.Object({ notificationEventId: Uuid, outcome: Text, resolvedBy: Text, note: Text, resolvedAt: Text })),
 };
 

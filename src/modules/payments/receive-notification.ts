@@ -1,11 +1,12 @@
-import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
-import type { Claims, Notification, PaymentNotification } from '../../contracts/payment-notifications.ts';
+import { AppendOutcomeUnknownError, DamagedStreamError, DependencyUnavailableError } from '../../contracts/errors.ts';
+import type { Notification, PaymentNotification } from '../../contracts/payment-notifications.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { createThrottledLog, type ThrottledLog } from '../../platform/observe/throttled-log.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
-import { evaluateNotification, type EvaluateDeps } from './evaluate-notification.ts';
+import type { AccountTerms } from './contradiction.ts';
+import { evaluateNotification, type EvaluateDeps, type EvaluateOutcome, type EvaluateRequest } from './evaluate-notification.ts';
 import type { Cause } from './payment-stream.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
 import type { ProviderAccount, ReceiveOutcome, RefusalReason, WebhookRequest } from './providers/provider.ts';
@@ -40,7 +41,7 @@ export const RECEIVE_DEADLINE_MS = 3_300;
  * Of several facts in one notification, the outcome that asks the provider for most: one that is not stored must come
  * again, and the others are found to be duplicates then.
  */
-const OUTCOMES_BY_WEIGHT: readonly ReceiveOutcome[] = ['unavailable', 'unknown-payment', 'kept', 'rejected', 'stored', 'duplicate', 'not-handled'];
+const OUTCOMES_BY_WEIGHT: readonly ReceiveOutcome[] = ['unavailable', 'unknown-payment', 'kept', 'rejected', 'stored', 'duplicate', 'over-limit', 'not-handled'];
 
 /**
  * The order here: verify → evaluate each fact (read the stream → decide → append at the exact revision) → only then
@@ -65,7 +66,7 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     const outcomes: ReceiveOutcome[] = [];
     for (const notification of notifications) {
       const startedAt = performance.now();
-      const outcome = await receiveOne({ ...deps, throttled }, evaluating, account.expects, notification, line, endsAt);
+      const outcome = await receiveOne({ ...deps, throttled }, evaluating, account, notification, line, endsAt);
       outcomes.push(outcome);
       logReceived(log, { ...line, outcome, ...idsOf(notification), durationMs: Math.round(performance.now() - startedAt) });
       if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: line.provider, type: notification.providerType });
@@ -82,7 +83,7 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     const reading = verification.read();
     const line = { provider: request.provider, account: request.account, keyId: verification.keyId, traceId: request.traceId };
     let outcome: ReceiveOutcome = 'malformed';
-    if (reading.outcome === 'malformed') log.error({ event: 'webhook.malformed', ...line, field: reading.field });
+    if (reading.outcome === 'malformed') log.error({ event: 'webhook.malformed', ...line, field: reading.field, ...(reading.advice === undefined ? {} : { advice: reading.advice }) });
     else outcome = await receiveAll(account, reading.notifications, line, startedAt + RECEIVE_DEADLINE_MS);
     metrics.webhooks.inc({ provider: request.provider, account: request.account, outcome });
     metrics.webhookSeconds.observe({ provider: request.provider }, (performance.now() - startedAt) / 1000);
@@ -99,19 +100,42 @@ interface Line {
 }
 
 /** Expected failures of the store become `unavailable`; anything else is a bug and is thrown. */
-async function receiveOne(deps: ReceiveDeps & { readonly throttled: ThrottledLog }, evaluating: EvaluateDeps, expects: Claims, notification: Notification, { traceId }: Line, endsAt: number): Promise<ReceiveOutcome> {
+async function receiveOne(deps: ReceiveDeps & { readonly throttled: ThrottledLog }, evaluating: EvaluateDeps, terms: AccountTerms, notification: Notification, { traceId }: Line, endsAt: number): Promise<ReceiveOutcome> {
   if (notification.kind === 'not-handled') return 'not-handled';
   const cause = { causationId: notification.notificationId, traceId };
   const timeLeftMs = (): number => Math.max(1, endsAt - performance.now());
   try {
-    const outcome = await evaluateNotification(evaluating, { notification, expects, cause, deadlineMs: timeLeftMs() });
+    const outcome = await evaluateOrDamage(evaluating, { notification, terms, cause, deadlineMs: timeLeftMs() });
+    if (outcome instanceof DamagedStreamError) return await keepDamaged(deps, notification, cause, timeLeftMs(), outcome, traceId);
+    if (outcome === 'over-limit-of-money') return overLimit(deps, notification, traceId);
     if (outcome !== 'unknown-payment' && outcome !== 'unknown-trade') return outcome;
     return await keep(deps, notification, cause, timeLeftMs());
   } catch (error) {
-    if (!(error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError)) throw error;
+    if (!(error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError || error instanceof DamagedStreamError)) throw error;
     deps.throttled.note('warn', error.code, { event: 'webhook.unavailable', payNo: notification.payNo, traceId, reason: error.message });
     return 'unavailable';
   }
+}
+
+async function evaluateOrDamage(evaluating: EvaluateDeps, request: EvaluateRequest): Promise<EvaluateOutcome | DamagedStreamError> {
+  try {
+    return await evaluateNotification(evaluating, request);
+  } catch (error) {
+    if (error instanceof DamagedStreamError) return error;
+    throw error;
+  }
+}
+
+/** Telling it again would mend nothing, so it is not asked for: the notification is kept until a person has seen to the stream. */
+async function keepDamaged({ store, now, log }: ReceiveDeps, notification: PaymentNotification, cause: Cause, deadlineMs: number, damage: DamagedStreamError, traceId: string): Promise<ReceiveOutcome> {
+  await keepUnmatched(store, notification, cause, now(), deadlineMs, damage.message);
+  log.error({ event: 'payment.stream-damaged', payNo: notification.payNo, stream: damage.stream, reason: damage.message, traceId });
+  return 'kept';
+}
+
+function overLimit({ throttled }: { readonly throttled: ThrottledLog }, { payNo, provider, account }: PaymentNotification, traceId: string): ReceiveOutcome {
+  throttled.note('error', 'webhook.over-limit', { event: 'webhook.over-limit', provider, account, payNo, traceId });
+  return 'unavailable';
 }
 
 /**
@@ -129,6 +153,6 @@ function idsOf({ payNo, notificationId, providerType }: Notification): Record<st
 
 /** A contradiction and an unknown payment are somebody's money in the wrong place: those are for a person to see. */
 function logReceived(log: Logger, line: { readonly outcome: ReceiveOutcome } & Record<string, unknown>): void {
-  const isForAPerson = line.outcome === 'rejected' || line.outcome === 'unknown-payment' || line.outcome === 'kept';
+  const isForAPerson = line.outcome === 'rejected' || line.outcome === 'unknown-payment' || line.outcome === 'kept' || line.outcome === 'over-limit';
   log[isForAPerson ? 'warn' : 'info']({ event: 'webhook.received', ...line });
 }

@@ -14,12 +14,17 @@ export interface RecentPayments {
 /** About 2 KB each: a few MB at most, and minutes of traffic even under load. */
 export const RECENT_PAYMENTS_MAX = 2_000;
 
+/** A payment has a handful of events. One that is tried or refunded ever again is read when it is told of. */
+const EVENTS_PER_PAYMENT_MAX = 20;
+
 export function createRecentPayments(countMax = RECENT_PAYMENTS_MAX): RecentPayments {
   const entries = new Map<string, PaymentHistory>();
   return {
     get: (payNo) => entries.get(payNo) ?? null,
     keep(payNo, history) {
-      if (history.events.length === 0) return;
+      if (history.length === 0) return;
+      // Large ones are rare, and few of them would take the memory of all others.
+      if (history.length > EVENTS_PER_PAYMENT_MAX) return void entries.delete(payNo);
       // Maps keep the order of insertion: taking an entry out and in again makes it the newest.
       entries.delete(payNo);
       entries.set(payNo, history);

@@ -2,6 +2,7 @@ import { isSupportedCurrency, parseMinorUnits } from '../../contracts/money.ts';
 import { paymentStream, type PaymentRequested } from '../../contracts/payment-events.ts';
 import { PAY_NO_PATTERN } from '../../contracts/payment-notifications.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
+import { fold } from './payment-state.ts';
 import { toNewEvent } from './payment-stream.ts';
 import type { RecentPayments } from './recent-payments.ts';
 
@@ -36,7 +37,7 @@ export function createRequestPayment({ store, now, recent, onRequested }: Reques
     const result = await store.append(paymentStream(facts.payNo), [toNewEvent(event, cause)], 'no-stream');
     if (result.outcome === 'conflict') return { outcome: 'conflict' };
     // A repeated request may find that more has happened since; then an append at this revision is a conflict, and the stream is read.
-    recent.keep(facts.payNo, { events: [event], revision: result.revision });
+    recent.keep(facts.payNo, { state: fold([event]), revision: result.revision, length: 1 });
     onRequested?.(facts.payNo);
     return { outcome: 'requested' };
   };

@@ -5,6 +5,7 @@ import { kindOf } from './client-errors.ts';
 import type { ConnectionSlot } from './connection-slot.ts';
 import { withDeadline } from './deadline.ts';
 import type { AppendResult, ExpectedRevision, NewEvent } from './event-store.ts';
+import { refuseTombstoned } from './read.ts';
 import { GaveUpError, tryUntilDeadline, unavailable } from './try-until-deadline.ts';
 
 /**
@@ -28,6 +29,7 @@ export async function append(slot: ConnectionSlot, stream: string, events: reado
       return toAppendResult(await withDeadline(client.appendToStream(stream, batch, options), timeoutMs));
     });
   } catch (error) {
+    refuseTombstoned(stream, error);
     if (kindOf(error) === 'conflict') return { outcome: 'conflict' };
     if (error instanceof GaveUpError && error.uncertain) throw new AppendOutcomeUnknownError(`append to ${stream}: ${error.message}`, { cause: error });
     throw unavailable(`append to ${stream}`, error);

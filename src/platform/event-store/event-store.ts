@@ -39,9 +39,10 @@ export interface EventStore {
    * revision until `deadlineMs` is over; the store answers a repeated append with success.
    * @throws DependencyUnavailableError when the store is away, AppendOutcomeUnknownError when it may or may not have happened,
    * UnstorableError, and nothing is sent, when an event or the stream's name breaks our own rules (check-append.ts).
+   * DamagedStreamError when the stream was deleted for ever.
    */
   append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision, deadlineMs?: number): Promise<AppendResult>;
-  /** All events of a stream, oldest first; empty when it does not exist. @throws DependencyUnavailableError */
+  /** All events of a stream, oldest first; empty when it never existed. @throws DependencyUnavailableError; DamagedStreamError when it was deleted. */
   readStream(stream: string, deadlineMs?: number): Promise<StoredEvent[]>;
   /**
    * One page of $all after `from`, only streams with one of the prefixes, oldest first. `scannedTo` is the place up to

@@ -1,14 +1,14 @@
 import { BACKWARDS, END, START, type ResolvedEvent, type StreamingRead } from '@eventstore/db-client';
-import { PositionUnknownError } from '../../contracts/errors.ts';
+import { DamagedStreamError, DependencyUnavailableError, PositionUnknownError } from '../../contracts/errors.ts';
 import { assertStreamName } from './check-append.ts';
 import { kindOf } from './client-errors.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionSlot } from './connection-slot.ts';
-import { DeadlinePassedError } from './deadline.ts';
+import { DeadlinePassedError, withDeadline } from './deadline.ts';
 import type { AllPage, StoredEvent, StoreReader } from './event-store.ts';
 import { behindEvent, liesBehind, type Position } from './position.ts';
 import { toStoredEvent } from './stored-event.ts';
-import { tryUntilDeadline, unavailable } from './try-until-deadline.ts';
+import { GaveUpError, tryUntilDeadline, unavailable } from './try-until-deadline.ts';
 
 export async function readStream(slot: ConnectionSlot, stream: string, deadlineMs: number): Promise<StoredEvent[]> {
   assertStreamName(stream);
@@ -17,8 +17,29 @@ export async function readStream(slot: ConnectionSlot, stream: string, deadlineM
       collect(connection, connection.client.readStream(stream), timeoutMs),
     );
   } catch (error) {
-    if (kindOf(error) === 'not-found') return [];
-    throw error;
+    refuseTombstoned(stream, error);
+    if (kindOf(error) !== 'not-found') throw error;
+    if (await wasDeleted(slot, stream, deadlineMs)) throw new DamagedStreamError(stream, 'it was deleted');
+    return [];
+  }
+}
+
+/** @throws DamagedStreamError for the store's word that a stream was deleted for ever. */
+export function refuseTombstoned(stream: string, error: unknown): void {
+  const { type } = (error instanceof DependencyUnavailableError || error instanceof GaveUpError ? error.cause : error) as { type?: unknown };
+  if (type === 'stream-deleted') throw new DamagedStreamError(stream, 'it was deleted for ever (tombstoned)', { cause: error });
+}
+
+/** A deleted stream reads like one that never was; only its settings tell, which cut off whatever could come. */
+async function wasDeleted(slot: ConnectionSlot, stream: string, deadlineMs: number): Promise<boolean> {
+  const attempt = ({ client }: Connection, timeoutMs: number) => withDeadline(client.getStreamMetadata(stream), timeoutMs);
+  try {
+    const { metadata } = await tryUntilDeadline(slot, { deadlineMs, answers: 'any' }, attempt);
+    return Number(metadata?.truncateBefore ?? 0) >= Number.MAX_SAFE_INTEGER;
+  } catch (error) {
+    // Whoever may not read the settings is not told.
+    if (kindOf(error) === 'refused' || kindOf(error) === 'not-found') return false;
+    throw unavailable(`read of the settings of ${stream}`, error);
   }
 }
 

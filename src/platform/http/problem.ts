@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import {
   AppendOutcomeUnknownError,
+  DamagedStreamError,
   DependencyUnavailableError,
   RequestError,
 } from '../../contracts/errors.ts';
@@ -64,6 +65,7 @@ export function toProblem(error: unknown, traceId: string): ProblemAnswer {
   if (error instanceof DependencyUnavailableError) {
     return answerOf(503, error.code, `The ${error.dependency.replace('-', ' ')} is not reachable just now.`, traceId, { dependency: error.dependency });
   }
+  if (error instanceof DamagedStreamError) return answerOf(409, error.code, `The events of this payment cannot be judged: ${error.message}.`, traceId);
   if (isDatabaseUnavailable(error)) return answerOf(503, 'dependency-unavailable', 'The database is not reachable just now.', traceId, { dependency: 'database' });
   if (error instanceof AppendOutcomeUnknownError) {
     return answerOf(503, error.code, 'It is not known whether the request was stored. Sending it again is safe.', traceId);
