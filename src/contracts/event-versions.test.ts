@@ -69,10 +69,11 @@ describe('an event that the release before wrote', () => {
 
 describe('the version', () => {
   it('is 2 where the release before wrote something else, and 1 everywhere else', () => {
-    expect(TYPES.filter((type) => versionOf(type) !== 1)).toEqual(['PaymentNotificationRejected', 'PaymentNotificationUnmatched']);
+    expect(TYPES.filter((type) => versionOf(type) !== 1)).toEqual(['PaymentRefunded', 'PaymentNotificationRejected', 'PaymentNotificationUnmatched']);
+    expect(versionOf('PaymentRefunded')).toBe(2);
     expect(versionOf('PaymentNotificationRejected')).toBe(2);
     expect(versionOf('PaymentNotificationUnmatched')).toBe(2);
-    expect(TYPES).toHaveLength(9);
+    expect(TYPES).toHaveLength(13);
   });
 
   it.each(TYPES)('of %s when written now leaves the data as it is', (type) => {

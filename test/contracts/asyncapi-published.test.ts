@@ -27,8 +27,12 @@ const HISTORY: readonly PaymentEvent[] = [
   { type: 'PaymentClosed', data: { ...facts, ...provider, closedAt: TIME } },
   { type: 'PaymentNotificationRejected', data: { payNo: 'p1', ...provider, kind: 'refund-failed', reason: 'refund-failed', expected: '', received: 'CLOSED', rejectedAt: TIME, notification: null } },
   { type: 'PaymentSucceeded', data: { ...facts, ...provider, paidAt: TIME } },
-  { type: 'PaymentRefunded', data: { ...facts, ...provider, refundId: 'r1', refundAmount: '500', refundedTotal: '500', refundedAt: TIME } },
-  { type: 'PaymentRefunded', data: { ...facts, ...provider, refundId: null, refundAmount: null, refundedTotal: '1999', refundedAt: TIME } },
+  { type: 'PaymentRefunded', data: { ...facts, ...provider, refundId: 'r1', refundAmount: '500', toldTotal: null, refundedAt: TIME, toldBefore: 0, refundedTotal: '500', refundDue: '0' } },
+  { type: 'PaymentRefunded', data: { ...facts, ...provider, refundId: null, refundAmount: null, toldTotal: '1999', refundedAt: TIME, toldBefore: 0, refundedTotal: '1999', refundDue: '0' } },
+  { type: 'PaymentRefundFailed', data: { ...facts, ...provider, refundId: 'r1', refundAmount: '500', reason: 'CLOSED', failedAt: TIME, initiatedAt: null, toldBefore: 0, refundedTotal: '1499', refundDue: '500' } },
+  { type: 'PaymentDisputed', data: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '9', reason: 'fraudulent', dueBy: null, funds: 'withdrawn', disputedAt: TIME, toldBefore: 0, refundedTotal: '1508', refundDue: '491' } },
+  { type: 'PaymentDisputeClosed', data: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '9', outcome: 'won', closedAt: TIME, toldBefore: 0, refundedTotal: '1499', refundDue: '500' } },
+  { type: 'PaymentNotificationsLimited', data: { payNo: 'p1', orderId: 'o1', provider: 'alipay', account: 'main', providerTradeNo: 't1', events: 200, limitedAt: TIME } },
 ];
 
 beforeAll(async () => {
@@ -85,11 +89,11 @@ describe('what the projector publishes', () => {
     await world.reader.client.queueBind({ queue: OWN_QUEUE, exchange: EXCHANGE.name, routingKey: '' });
     const events = HISTORY.map((event) => ({ ...toNewEvent(event, { causationId: 'n1', traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }), id: randomUUID() }));
     await world.store.append(paymentStream('p1'), events, 'no-stream');
-    received = (await take(OWN_QUEUE, 5)).map(published);
+    received = (await take(OWN_QUEUE, 8)).map(published);
   });
 
   it('is one message for each event of a published type, in the order of the log, and nothing internal', () => {
-    expect(received.map(({ type }) => type)).toEqual(['PaymentAttemptFailed', 'PaymentClosed', 'PaymentSucceeded', 'PaymentRefunded', 'PaymentRefunded']);
+    expect(received.map(({ type }) => type)).toEqual(['PaymentAttemptFailed', 'PaymentClosed', 'PaymentSucceeded', 'PaymentRefunded', 'PaymentRefunded', 'PaymentRefundFailed', 'PaymentDisputed', 'PaymentDisputeClosed']);
     expect(new Set(received.map(({ type }) => type))).toEqual(new Set(TYPES));
   });
 
@@ -129,7 +133,7 @@ describe('what the projector publishes', () => {
     const events = await world.store.readStream(paymentStream('p1'));
     const page = { events, end: 0n, held: null, settled: new Map([['orders' as const, new Set<string>()]]) };
     const [chunk] = planChunks(page, 9, { id: '7b1d3c52-0a64-4a57-9d0f-3f3ad8f0c1aa', module: 'orders', mode: 'reapply', generation: 1n }, (event) => toMessage({ ...event, position: 1n }, 1n));
-    expect(chunk?.messages).toHaveLength(5);
+    expect(chunk?.messages).toHaveLength(8);
     for (const { type, headers } of chunk?.messages ?? []) {
       expect(headers).toHaveProperty('replay-mode', 'reapply');
       expect([type, headersCheck(type as PublishedEventType)(headers)]).toEqual([type, []]);

@@ -95,9 +95,9 @@ export async function createNotificationsRig(): Promise<NotificationsRig> {
       return payNo;
     },
     async tell(notification) {
-      const expects = rig.accounts.find(notification.provider, notification.account)?.expects ?? {};
+      const terms = rig.accounts.find(notification.provider, notification.account) ?? { expects: {} };
       const cause = { causationId: notification.notificationId };
-      const outcome = await evaluateNotification(evaluating, { notification, expects, cause, deadlineMs: 3_000 });
+      const outcome = await evaluateNotification(evaluating, { notification, terms, cause, deadlineMs: 3_000 });
       if (outcome === 'unknown-payment' || outcome === 'unknown-trade') await keepUnmatched(store, notification, cause, now(), 3_000);
       return outcome;
     },

@@ -9,19 +9,20 @@ const IGNORED: ModuleStep = { state: 'ignored', at: AT };
 const WAITING: ModuleStep = { state: 'waiting' };
 const PARKED: ModuleStep = { state: 'parked', at: AT, parkedId: 7n, reason: 'selection-unknown', cause: 'x', attempts: 3 };
 
-const internal = (type: string, data: object = {}, id = 'e'): TrailEvent => ({ event: { type, data, id } as StoredEvent, checkpoint: 'internal', modules: {} });
+const internal = (type: string, data: object = {}, id = 'e'): TrailEvent => ({ event: { type, data, id, revision: 0n } as StoredEvent, checkpoint: 'internal', modules: {} });
 const published = (type: string, learning: ModuleStep, orders: ModuleStep, checkpoint: 'passed' | 'not-passed' = 'passed'): TrailEvent => ({
-  event: { type } as StoredEvent,
+  event: { type, revision: 0n } as StoredEvent,
   checkpoint,
   modules: { learning, orders },
 });
 /** Published and applied everywhere. */
-const done = (type: string, data: object = {}): TrailEvent => ({ event: { type, data } as StoredEvent, checkpoint: 'passed', modules: { learning: APPLIED, orders: APPLIED } });
+const done = (type: string, data: object = {}): TrailEvent => ({ event: { type, data, revision: 0n } as StoredEvent, checkpoint: 'passed', modules: { learning: APPLIED, orders: APPLIED } });
 const REQUESTED = internal('PaymentRequested');
 const SUCCEEDED = done('PaymentSucceeded');
 const CLOSED = done('PaymentClosed');
 const refunded = (refundedTotal: string): TrailEvent => done('PaymentRefunded', { amount: '1999', currency: 'CNY', refundedTotal });
-const rejected = (id: string): TrailEvent => internal('PaymentNotificationRejected', {}, id);
+const rejected = (id: string): TrailEvent => internal('PaymentNotificationRejected', { reason: 'completed-without-payment' }, id);
+const failed = (refundedTotal: string, refundDue: string): TrailEvent => done('PaymentRefundFailed', { amount: '1999', currency: 'CNY', refundedTotal, refundDue });
 const resolved = (notificationEventId: string): TrailEvent => internal('PaymentNotificationResolved', { notificationEventId });
 const DONE = 'Every module has done its part.';
 const WORK = 'Unless settled, it is among the work items.';
@@ -41,8 +42,13 @@ test.each<[string, TrailEvent[], string, string]>([
   ['partly refunded', [REQUESTED, SUCCEEDED, refunded('500'), refunded('1500')], 'complete', `Paid and partly refunded (1500 of 1999 minor units, CNY). ${DONE}`],
   ['refunded in parts', [REQUESTED, SUCCEEDED, refunded('500'), refunded('1999')], 'complete', `Paid and refunded in full. ${DONE}`],
   ['refunded above what was paid', [REQUESTED, SUCCEEDED, refunded('10000')], 'complete', `Paid and refunded in full. ${DONE}`],
-  ['contradicted', [REQUESTED, rejected('a')], 'attention', 'Requested; the provider has reported no result. Rejected notifications that contradict what is known: 1. There is nothing to deliver to the modules.'],
-  ['contradicted twice, once resolved', [REQUESTED, rejected('a'), rejected('b'), SUCCEEDED, resolved('a')], 'attention', `Paid. Rejected notifications that contradict what is known: 1. ${DONE}`],
+  ['refunded, and the refund failed', [REQUESTED, SUCCEEDED, refunded('1999'), failed('0', '1999')], 'complete', `Paid. Of failed refunds 1999 minor units are to be given back again. ${WORK} ${DONE}`],
+  ['refunded after a refund had failed', [REQUESTED, SUCCEEDED, refunded('500'), failed('0', '500'), refunded('500')], 'complete', `Paid and partly refunded (500 of 1999 minor units, CNY). ${DONE}`],
+  ['less than asked for was paid, and refunded', [REQUESTED, done('PaymentSucceeded', { paidAmount: '1000' }), refunded('1000')], 'complete', `Paid and refunded in full. ${DONE}`],
+  ['disputed', [REQUESTED, SUCCEEDED, done('PaymentDisputed', { amount: '1999', currency: 'CNY', refundedTotal: '0' })], 'complete', `Paid. It was disputed. ${WORK} ${DONE}`],
+  ['cut off', [{ ...SUCCEEDED, event: { ...SUCCEEDED.event, revision: 2n } }], 'attention', `The events in front of revision 2 are gone: the payment's stream was truncated. Paid. ${DONE}`],
+  ['contradicted', [REQUESTED, rejected('a')], 'attention', 'Requested; the provider has reported no result. Rejected notifications that contradict what is known: 1 (completed-without-payment). There is nothing to deliver to the modules.'],
+  ['contradicted twice, once resolved', [REQUESTED, rejected('a'), rejected('b'), SUCCEEDED, resolved('a')], 'attention', `Paid. Rejected notifications that contradict what is known: 1 (completed-without-payment). ${DONE}`],
   ['a refund that waited for the success', [REQUESTED, rejected('a'), SUCCEEDED, refunded('1999'), resolved('a')], 'complete', `Paid and refunded in full. ${DONE}`],
 ])('%s', (_name, trail, state, words) => {
   expect(verdictOf({ mismatch: null, events: trail })).toEqual({ state, words });

@@ -1,51 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { PaymentEvent, PaymentRequested } from '../../contracts/payment-events.ts';
-import type { ClosedNotification, DisputeClosedNotification, DisputeNotification, PaymentNotification, RefundFailedNotification, RefundNotification, SuccessNotification } from '../../contracts/payment-notifications.ts';
-import { decide as decideOnState, type Decision, type DecideContext } from './decide.ts';
+import type { PaymentEvent } from '../../contracts/payment-events.ts';
+import type { PaymentNotification } from '../../contracts/payment-notifications.ts';
+import type { Decision } from './decide.ts';
 import { paymentEventId } from './event-id.ts';
-import { ATTEMPTS_LIMIT, FACTS_LIMIT } from './fact-limit.ts';
 import { fold, isPaidAndClosed, statusOf } from './payment-state.ts';
 import { refundDue } from './refund-due.ts';
 import { netTotal } from './returned-money.ts';
-
-const NOW = new Date('2026-11-24T08:00:00.000Z');
-const CONTEXT: DecideContext = { expects: { appId: '1', sellerId: '3', livemode: 'true' }, now: NOW };
-
-const request: PaymentRequested = {
-  payNo: 'p1', orderId: 'o1', outBusinessId: 'b1', orderType: '60201', userId: 'u1', amount: '1999', currency: 'CNY',
-  provider: 'alipay', account: 'main', description: 'course', requestedAt: '2026-11-24T07:00:00.000Z',
-};
-const about = { provider: 'alipay', account: 'main', notificationId: 'n1', providerType: 'T', payNo: 'p1', providerTradeNo: 't1', claims: { appId: '1', sellerId: '3' } } as const;
-const success: SuccessNotification = { ...about, kind: 'succeeded', amount: '1999', currency: 'CNY', paidAt: '2026-11-24T07:30:00.000Z' };
-const closed: ClosedNotification = { ...about, kind: 'closed', closedAt: '2026-11-24T07:40:00.000Z' };
-const failed: PaymentNotification = { ...about, kind: 'attempt-failed', attemptId: 'a1', reason: 'declined', failedAt: '2026-11-24T07:20:00.000Z' };
-const refund: RefundNotification = {
-  ...about, kind: 'refunded', refundId: 'r1', refundAmount: '500', refundedTotal: null, currency: 'CNY', paymentAmount: '1999', refundedAt: '2026-11-24T07:50:00.000Z',
-};
-const sum: RefundNotification = { ...refund, refundAmount: null, refundedTotal: '500' };
-const refundFailed: RefundFailedNotification = { ...about, kind: 'refund-failed', refundId: 'r9', refundAmount: '500', currency: 'CNY', reason: 'ABNORMAL', failedAt: '2026-11-24T07:55:00.000Z' };
-const failedAgain: RefundFailedNotification = { ...refundFailed, refundId: 'r1' };
-const dispute: DisputeNotification = {
-  ...about, kind: 'disputed', disputeId: 'd1', disputedAmount: '1999', currency: 'CNY', reason: 'fraudulent', dueBy: '2026-12-24T00:00:00.000Z', funds: 'unchanged', disputedAt: '2026-11-24T08:00:00.000Z',
-};
-const withdrawn: DisputeNotification = { ...dispute, funds: 'withdrawn', disputedAt: '2026-11-24T08:01:00.000Z' };
-const reinstated: DisputeNotification = { ...dispute, funds: 'reinstated', disputedAt: '2026-11-24T09:00:00.000Z' };
-const lost: DisputeClosedNotification = { ...about, kind: 'dispute-closed', disputeId: 'd1', disputedAmount: '1999', currency: 'CNY', outcome: 'lost', closedAt: '2026-11-24T08:30:00.000Z' };
-const won: DisputeClosedNotification = { ...lost, outcome: 'won', closedAt: '2026-11-24T08:45:00.000Z' };
-
-const requested: PaymentEvent = { type: 'PaymentRequested', data: request };
-
-function decide(events: readonly PaymentEvent[], notification: PaymentNotification, context: DecideContext): Decision {
-  return decideOnState(fold(events), notification, context);
-}
-
-/** The stream after these notifications. */
-function after(...notifications: readonly PaymentNotification[]): readonly PaymentEvent[] {
-  return notifications.reduce<readonly PaymentEvent[]>((stream, notification) => {
-    const decision = decide(stream, notification, CONTEXT);
-    return decision.kind === 'append' || decision.kind === 'over-limit' ? [...stream, ...decision.events] : stream;
-  }, [requested]);
-}
+import { after, another, closed, CONTEXT, decide, dispute, failed, failedAgain, lost, NOW, refund, refundFailed, reinstated, requested, success, sum, withdrawn, won } from './told-in-tests.ts';
 
 /** An operator ends the waiting of the last rejection. */
 function closedByOperator(events: readonly PaymentEvent[]): PaymentEvent {
@@ -54,7 +15,6 @@ function closedByOperator(events: readonly PaymentEvent[]): PaymentEvent {
 }
 
 const laterType = { type: 'PaymentOfALaterVersion', data: {} } as unknown as PaymentEvent;
-const another = { providerTradeNo: 't2' };
 
 type Row = readonly [situation: string, events: readonly PaymentEvent[], notification: PaymentNotification, decision: string];
 

@@ -38,11 +38,20 @@ describe('event ids', () => {
   it('tell failed attempts and refunds of one payment apart, and the notifications that are kept about them', () => {
     const trade = { provider: 'standard', account: 'demo', providerTradeNo: 't1', notificationId: 'n1' };
     const failed = (attemptId: string): PaymentEvent => ({ type: 'PaymentAttemptFailed', data: { ...facts, ...trade, attemptId, reason: 'x', failedAt: '' } });
-    const refunded = (refundId: string | null, refundAmount: string | null, refundedTotal: string): PaymentEvent => ({
-      type: 'PaymentRefunded', data: { ...facts, ...trade, refundId, refundAmount, refundedTotal, refundedAt: '' },
+    const returned = { refundedTotal: '1', refundDue: '0' };
+    const refunded = (refundId: string | null, refundAmount: string | null, toldTotal: string | null, change = {}): PaymentEvent => ({
+      type: 'PaymentRefunded', data: { ...facts, ...trade, refundId, refundAmount, toldTotal, refundedAt: '', toldBefore: 0, ...returned, ...change },
     });
-    const events = [failed('a1'), failed('a2'), refunded('r1', '1', '1'), refunded('r2', '1', '2'), refunded('r1', null, '1'), refunded(null, null, '1'), refunded(null, null, '2')];
+    const refundFailed = (toldBefore: number): PaymentEvent => ({
+      type: 'PaymentRefundFailed', data: { ...facts, ...trade, refundId: 'r1', refundAmount: '1', reason: 'x', failedAt: '', initiatedAt: null, toldBefore, ...returned },
+    });
+    const events = [
+      failed('a1'), failed('a2'), refunded('r1', '1', null), refunded('r2', '1', null), refunded('r1', null, '1'), refunded(null, null, '1'), refunded(null, null, '2'),
+      refunded(null, null, '1', { refundedAt: '2026' }), refunded('r1', '1', null, { toldBefore: 1 }), refundFailed(0), refundFailed(1),
+    ];
     expect(new Set(events.map(paymentEventId)).size).toBe(events.length);
+    // A refund that has an id is the same one whatever the sum came to, and whenever it was told.
+    expect(paymentEventId(refunded('r1', '1', '9', { refundedTotal: '9', refundDue: '3', refundedAt: '2026' }))).toBe(paymentEventId(refunded('r1', '1', null)));
   });
 
   it('of a rejected success are those that the version before gave them', () => {

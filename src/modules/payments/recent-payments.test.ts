@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { PaymentEvent } from '../../contracts/payment-events.ts';
+import { NOTHING_YET } from './payment-state.ts';
 import { createRecentPayments } from './recent-payments.ts';
 
-const history = { events: [{ type: 'PaymentRequested' } as PaymentEvent], revision: 0n };
+const history = { state: NOTHING_YET, revision: 0n, length: 1 };
 
 it('forgets the payment that was used longest ago when it is full', () => {
   const recent = createRecentPayments(2);
@@ -15,6 +15,14 @@ it('forgets the payment that was used longest ago when it is full', () => {
 
 it('never keeps an empty stream: the payment may be requested at any moment', () => {
   const recent = createRecentPayments();
-  recent.keep('a', { events: [], revision: 'no-stream' });
+  recent.keep('a', { state: NOTHING_YET, revision: 'no-stream', length: 0 });
+  expect(recent.get('a')).toBeNull();
+});
+
+it('never keeps a payment of many events, of which a few would take the memory of all others', () => {
+  const recent = createRecentPayments();
+  recent.keep('a', { ...history, length: 20 });
+  expect(recent.get('a')).not.toBeNull();
+  recent.keep('a', { ...history, length: 21 });
   expect(recent.get('a')).toBeNull();
 });

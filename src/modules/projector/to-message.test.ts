@@ -39,7 +39,7 @@ describe('toMessage', () => {
       eventId: SUCCEEDED.id,
       type: 'PaymentSucceeded',
       recordedAt: '2026-01-02T03:04:05.678Z',
-      schemaVersion: 2,
+      schemaVersion: 3,
       generation: 1,
       payment: {
         payNo: '20260101000001',

@@ -17,7 +17,7 @@ function body(change: (message: AnyMessage) => void = () => undefined): AnyMessa
     eventId: EVENT_ID,
     type: 'PaymentSucceeded',
     recordedAt: '2026-01-02T03:04:05.678Z',
-    schemaVersion: 2,
+    schemaVersion: 3,
     payment: {
       payNo: 'P1',
       orderId: 'O1',
@@ -39,7 +39,10 @@ const FACTS: Readonly<Record<PublishedEventType, Readonly<Record<string, string 
   PaymentSucceeded: { paidAt: '2026-01-02T03:04:00Z' },
   PaymentAttemptFailed: { attemptId: 'A1', reason: 'card_declined', failedAt: '2026-01-02T03:04:00Z' },
   PaymentClosed: { closedAt: '2026-01-02T03:04:00Z' },
-  PaymentRefunded: { refundId: 'R1', refundAmount: '5', refundedTotal: '7', refundedAt: '2026-01-02T03:04:00Z' },
+  PaymentRefunded: { refundId: 'R1', refundAmount: '5', refundedTotal: '7', refundDue: '0', refundedAt: '2026-01-02T03:04:00Z' },
+  PaymentRefundFailed: { refundId: 'R1', refundAmount: '5', refundedTotal: '2', refundDue: '5', reason: 'CLOSED', failedAt: '2026-01-02T03:04:00Z' },
+  PaymentDisputed: { disputeId: 'D1', disputedAmount: '5', refundedTotal: '7', refundDue: '0', reason: 'fraudulent', dueBy: null, disputedAt: '2026-01-02T03:04:00Z' },
+  PaymentDisputeClosed: { disputeId: 'D1', disputedAmount: '5', refundedTotal: '7', refundDue: '0', outcome: 'lost', closedAt: '2026-01-02T03:04:00Z' },
 };
 
 function bodyOf(type: PublishedEventType, change: Readonly<Record<string, unknown>> = {}): AnyMessage {
@@ -97,9 +100,9 @@ describe('a message of the release before', () => {
 
 describe('a message of a later release', () => {
   it('is refused before anything else of it is judged, with the way out', () => {
-    const message = { schemaVersion: 3, type: 'PaymentSplit', payment: [] };
+    const message = { schemaVersion: 4, type: 'PaymentSplit', payment: [] };
     expect(parseMessage(message, EVENT_ID)).toEqual({
-      unparseable: 'schemaVersion is 3, and this release reads messages up to version 2: update it, then redrive this message',
+      unparseable: 'schemaVersion is 4, and this release reads messages up to version 3: update it, then redrive this message',
     });
   });
 

@@ -11,6 +11,7 @@ const CLAIM = /^[\x21-\x7e]{0,128}$/;
 
 type Check = (value: unknown) => boolean;
 const text = (pattern: RegExp): Check => (value) => typeof value === 'string' && pattern.test(value);
+const optional = (check: Check): Check => (value) => value === undefined || check(value);
 const orNull = (check: Check): Check => (value) => value === null || check(value);
 const amount: Check = (value) => typeof value === 'string' && /^(0|[1-9]\d*)$/.test(value) && BigInt(value) <= AMOUNT_MAX;
 
@@ -24,13 +25,18 @@ const currency: Check = (value) => typeof value === 'string' && /^[A-Z]{3}$/.tes
 const time = text(UTC);
 
 const MEMBERS: Readonly<Record<Notification['kind'], Readonly<Record<string, Check>>>> = {
-  succeeded: { ...payment, payNo: text(PAY_NO), amount, currency, paidAt: time },
+  succeeded: { ...payment, payNo: text(PAY_NO), amount, currency, paidAt: time, discount: optional(orNull(amount)) },
   'attempt-failed': { ...payment, payNo: text(PAY_NO), attemptId: text(/^[\x21-\x7e]{1,256}$/), reason: text(REASON), failedAt: time },
   closed: { ...payment, payNo: text(PAY_NO), closedAt: time },
   refunded: {
     ...payment, refundId: orNull(text(PROVIDER_ID)), refundAmount: orNull(amount), refundedTotal: orNull(amount), currency, paymentAmount: orNull(amount), refundedAt: time,
   },
-  'refund-failed': { ...payment, refundId: text(PROVIDER_ID), refundAmount: amount, currency, reason: text(REASON), failedAt: time },
+  'refund-failed': { ...payment, refundId: text(PROVIDER_ID), refundAmount: amount, currency, reason: text(REASON), failedAt: time, initiatedAt: optional(time) },
+  disputed: {
+    ...payment, disputeId: text(PROVIDER_ID), disputedAmount: amount, currency, reason: text(REASON), dueBy: orNull(time), disputedAt: time,
+    funds: (value) => value === 'unchanged' || value === 'withdrawn' || value === 'reinstated',
+  },
+  'dispute-closed': { ...payment, disputeId: text(PROVIDER_ID), disputedAmount: amount, currency, outcome: text(REASON), closedAt: time },
   'not-handled': source,
 };
 
