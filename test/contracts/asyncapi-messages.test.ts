@@ -25,9 +25,16 @@ function judge(payload: Fields): Verdicts {
   // Over the wire and back; the parser alone reads older versions.
   const body = JSON.parse(JSON.stringify(payload)) as Fields;
   const { schemaVersion = 1 } = body;
-  const current = schemaVersion === 1 ? { ...body, schemaVersion: MESSAGE_SCHEMA_VERSION } : body;
+  const current = schemaVersion === 1 || schemaVersion === 2 ? upToDate(body) : body;
   const parsed = parseMessage(Buffer.from(JSON.stringify(payload)), body['eventId'] as string);
   return { schema: CHECKS.some((check) => check(current).length === 0), parser: 'message' in parsed, reason: 'message' in parsed ? '' : parsed.unparseable };
+}
+
+/** As the document says that older versions differ. */
+function upToDate(body: Fields): Fields {
+  const { payment } = body;
+  const isRefund = body['type'] === 'PaymentRefunded' && typeof payment === 'object' && payment !== null && !Array.isArray(payment);
+  return { ...body, schemaVersion: MESSAGE_SCHEMA_VERSION, ...(isRefund ? { payment: { ...payment, refundDue: '0' } } : {}) };
 }
 
 const BOTH_REFUSE = { schema: false, parser: false };

@@ -137,13 +137,24 @@ describe.each(PROVIDERS.filter((provider) => sends(provider, 'attempt-failed')))
 });
 
 describe.each(PROVIDERS.filter((provider) => sends(provider, 'refund-failed')))('%s tells', (provider) => {
-  it('of a refund that failed: kept for a person, without an effect', async () => {
+  it('of a refund that failed: an event, by which nothing counts as given back', async () => {
     const rig = await startPayments(url);
     const payNo = await rig.open(provider);
     await tell(rig, provider, success(payNo));
     const [status] = await tell(rig, provider, refundFailed(payNo));
     expect(status).toBe(acknowledged(provider));
-    expect(await history(rig, payNo)).toEqual(['PaymentRequested', 'PaymentSucceeded', 'refund-failed']);
+    expect(await history(rig, payNo)).toEqual(['PaymentRequested', 'PaymentSucceeded', 'PaymentRefundFailed']);
+    expect(await view(rig, payNo)).toMatchObject({ status: 'succeeded', refundedTotal: '0', refundDue: '500' });
+  });
+
+  it('of a refund, and that it failed: what went back came again, in either order', async () => {
+    const rig = await startPayments(url);
+    for (const order of [[0, 1], [1, 0]]) {
+      const payNo = await rig.open(provider);
+      const told = [refund(payNo, 9, '1999', '1999'), { ...refundFailed(payNo), refundAmount: '1999', failedAt: new Date(AT.getTime() + 60_000) }];
+      await tell(rig, provider, success(payNo), ...order.map((index) => told[index] as OutcomeToSign));
+      expect(await view(rig, payNo)).toMatchObject({ status: 'succeeded', refundedTotal: '0', refundDue: '1999' });
+    }
   });
 });
 

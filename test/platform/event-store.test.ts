@@ -58,7 +58,7 @@ describe('with a healthy store', () => {
     expect(await store.readStream(stream)).toEqual([]);
   });
 
-  it('says at once what the server refuses for good, instead of trying again, and that it is no bug of ours', async () => {
+  it('says at once that a stream was deleted for ever, instead of trying again', async () => {
     const store = connect(url);
     const stream = someStream();
     const client = EventStoreDBClient.connectionString(url);
@@ -66,9 +66,20 @@ describe('with a healthy store', () => {
     await client.tombstoneStream(stream);
     const startedAt = performance.now();
     for (const call of [() => store.append(stream, [newEvent()], 'any'), () => store.readStream(stream)]) {
-      await expect(call()).rejects.toMatchObject({ name: 'DependencyUnavailableError', message: expect.stringContaining('was refused'), cause: { type: 'stream-deleted' } });
+      await expect(call()).rejects.toMatchObject({ name: 'DamagedStreamError', stream, message: expect.stringContaining('deleted for ever') });
     }
     expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await client.dispose();
+  });
+
+  it('tells a stream that was deleted from one that never was', async () => {
+    const store = connect(url);
+    const stream = someStream();
+    const client = EventStoreDBClient.connectionString(url);
+    await client.appendToStream(stream, jsonEvent({ type: 'Happened', data: {} }));
+    await client.deleteStream(stream);
+    await expect(store.readStream(stream)).rejects.toMatchObject({ name: 'DamagedStreamError', stream, message: expect.stringContaining('was deleted') });
+    expect(await store.readStream(someStream())).toEqual([]);
     await client.dispose();
   });
 

@@ -26,7 +26,7 @@ export async function readStream(slot: ConnectionSlot, stream: string, deadlineM
 
 /** @throws DamagedStreamError for the store's word that a stream was deleted for ever. */
 export function refuseTombstoned(stream: string, error: unknown): void {
-  const { type } = (error instanceof DependencyUnavailableError || error instanceof GaveUpError ? error.cause : error) as { type?: unknown };
+  const { type } = ((error instanceof DependencyUnavailableError || error instanceof GaveUpError ? error.cause : error) ?? {}) as { type?: unknown };
   if (type === 'stream-deleted') throw new DamagedStreamError(stream, 'it was deleted for ever (tombstoned)', { cause: error });
 }
 
