@@ -27,7 +27,8 @@ export const TIMESTAMP_TOLERANCE_SECONDS = 300;
 const SIGNATURES_MAX = 10;
 /** Ten signatures fit well; Node joins repeated headers into one, which would have no end. */
 const SIGNATURE_HEADER_LENGTH_MAX = 2_048;
-const ENTRY = /^([A-Za-z0-9]{1,16})=([A-Za-z0-9+/=_-]+)$/;
+/** Of a scheme that is not ours nothing is asked but a name and a value. */
+const ENTRY = /^([A-Za-z0-9_]{1,16})=([\x21-\x2b\x2d-\x7e]+)$/;
 /** As Stripe writes it: another spelling of the same number would be another signed text. */
 const TIMESTAMP = /^(?:0|[1-9]\d{0,11})$/;
 const SHA256_HEX = /^(?:[0-9a-f]{64}|[0-9A-F]{64})$/;
