@@ -1,4 +1,5 @@
 import { PaynotifyError } from '../../../contracts/errors.ts';
+import type { DisputeFunds } from '../../../contracts/payment-notifications.ts';
 
 /**
  * What a provider would tell us, in our words: input of the signers, which the demo, the webhook command, the tests and
@@ -57,7 +58,7 @@ export interface DisputeToSign extends AboutPayment {
   readonly disputedAmount: string;
   readonly reason: string;
   readonly dueBy: Date | null;
-  readonly funds: 'unchanged' | 'withdrawn' | 'reinstated';
+  readonly funds: DisputeFunds;
   readonly disputedAt: Date;
 }
 

@@ -109,6 +109,7 @@ describe('the header Stripe-Signature', () => {
 
   it('may carry other schemes, which prove nothing', () => {
     expect(outcomeOf(`${HEADER},v0=${'0'.repeat(64)}`)).toBe('k1');
+    expect(outcomeOf(`${HEADER},ed25519=key-1:${'0'.repeat(64)},v1_next={}`)).toBe('k1');
     expect(outcomeOf(`${HEADER.replace('v1=', 'v0=')},v1=${'0'.repeat(64)}`)).toBe('signature-mismatch');
   });
 });
