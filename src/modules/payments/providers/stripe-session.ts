@@ -9,7 +9,9 @@ import { Amount, Currency, Id, implied, malformed, moneyOf, notHandled, orNull, 
  *
  * Sessions that Adaptive Pricing converted before 2025-03-31 have the buyer's currency and total in `currency` and
  * `amount_total`, and what was asked for in `currency_conversion`; later ones keep the asked currency and tell the buyer's in
- * `presentment_details`, which is not read. Source: docs.stripe.com/changelog/basil/2025-03-31/add_presentment_details.
+ * `presentment_details`, which is not read. The intents and refunds of the former are in the buyer's currency, too, so that
+ * they are rejected for it, and the session alone tells the success. Sources: docs.stripe.com/changelog/basil/2025-03-31/
+ * add_presentment_details, support.stripe.com/questions/adaptive-pricing-product-improvements.
  */
 
 const PROVIDER_ID = new RegExp(PROVIDER_ID_PATTERN);
