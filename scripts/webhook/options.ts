@@ -22,7 +22,7 @@ export interface WebhookOptions {
   readonly isOnlyPrinted: boolean;
 }
 
-export const KINDS = ['succeeded', 'failed', 'closed', 'refunded', 'refund-failed'] as const;
+export const KINDS = ['succeeded', 'failed', 'closed', 'refunded', 'refund-failed', 'disputed', 'dispute-closed'] as const;
 export type Kind = (typeof KINDS)[number];
 const PROVIDERS: readonly SigningKey['provider'][] = ['standard', 'alipay', 'wechatpay', 'stripe'];
 
@@ -37,12 +37,12 @@ export const HELP = `Signs and sends a webhook like a payment provider would, wi
   --provider <name>           ${PROVIDERS.join(', ')}; the payment's own by default
   --account <name>            the payment's own by default
   --kind <kind>               ${KINDS.join(', ')}; succeeded by default
-  --amount <minor units>      what was paid, 1999 for 19.99 CNY; what was asked for by default
+  --amount <minor units>      what was paid or is disputed, 1999 for 19.99 CNY; what was asked for by default
   --currency <code>           ISO 4217; what was asked for by default
   --trade-no <id>             the provider's number of the payment; the one that paid it, or trade-<payNo>, by default
   --refund-id <id>            refund-<payNo> by default; another one is another refund
   --refund-amount <minor units>   what is not refunded yet by default
-  --reason <word>             of a failure; card_declined or ABNORMAL by default
+  --reason <word>             of a failure (card_declined or ABNORMAL by default), of a dispute (fraudulent), or how it ended (lost)
   --notification-id <id>      random by default
   --duplicate                 sends it twice, signed afresh, as providers do
   --bad-signature             signs with a key that is not the account's

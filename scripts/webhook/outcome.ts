@@ -41,7 +41,17 @@ export function toOutcome(options: WebhookOptions, payment: KnownPayment | null,
       const { refundId, refundAmount } = refundOf(options, payment, about.amount);
       return { kind: 'refund-failed', ...about, refundId, refundAmount, reason: options.reason ?? 'ABNORMAL', failedAt: now };
     }
+    // Of a dispute what matters is its money: it is told as withdrawn at once.
+    case 'disputed':
+      return { kind: 'disputed', ...about, ...disputeOf(about), reason: options.reason ?? 'fraudulent', dueBy: null, funds: 'withdrawn', disputedAt: now };
+    case 'dispute-closed':
+      return { kind: 'dispute-closed', ...about, ...disputeOf(about), outcome: options.reason ?? 'lost', closedAt: now };
   }
+}
+
+/** One payment has one dispute here. */
+function disputeOf({ payNo, amount }: { readonly payNo: string; readonly amount: string }): { disputeId: string; disputedAmount: string } {
+  return { disputeId: `dispute-${payNo}`, disputedAmount: amount };
 }
 
 function refundOf({ payNo, refundId, refundAmount }: WebhookOptions, payment: KnownPayment | null, amount: string): { refundId: string; refundAmount: string; refundedTotal: string } {

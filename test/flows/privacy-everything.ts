@@ -65,6 +65,7 @@ async function sendGoodAndBad(stage: Stage, provider: PersonalProvider): Promise
     if (provider.sends(outcome.kind)) expectStatus(`${name} ${outcome.kind}`, await provider.tell(outcome.kind, outcome), 200);
   }
   for (const change of unhandledChanges(name, wire.markers.make(`${name} not handled`))) expectStatus(`${name} not handled`, await provider.tell('not handled', success, change), 200);
+  for (const change of unreadableChanges(name)) expectStatus(`${name} unreadable`, await provider.tell('unreadable', success, change), 400);
   paid.push(payment);
 }
 
@@ -73,8 +74,13 @@ function unhandledChanges(provider: (typeof PROVIDERS)[number], mark: string): r
     standard: [{ type: 'invoice.paid' }, { type: 'customer.created', payNo: `${mark} 张三` }],
     alipay: [{ trade_status: 'WAIT_BUYER_PAY' }],
     wechatpay: [{ trade_state: 'NOTPAY' }, { envelope: { event_type: 'PAYSCORE.USER_PAID' } }],
-    stripe: ['charge.succeeded', 'charge.refunded', 'customer.created'].map((type) => ({ event: { type } })).concat([{ event: { type: 'v1.x', object: 'v2.core.event' } as never }]),
+    stripe: ['charge.succeeded', 'payment_intent.created', 'customer.created'].map((type) => ({ event: { type } })),
   }[provider];
+}
+
+/** Genuine, and not what was agreed on: a thin event, an object that contradicts its type. */
+function unreadableChanges(provider: (typeof PROVIDERS)[number]): readonly ContentChange[] {
+  return provider === 'stripe' ? [{ event: { type: 'v1.x', object: 'v2.core.event' } }, { event: { type: 'charge.refunded' } }, { status: 'canceled' }] : [];
 }
 
 /** Everything that is kept as rejected, and the money that is to be given back. */
@@ -88,7 +94,7 @@ async function sendContradictions(stage: Stage, provider: PersonalProvider): Pro
     standard: [{ amount: '1' }, { currency: 'USD' }],
     alipay: [{ total_amount: '0.01' }, { app_id: '2021999999999999' }, { seller_id: '2088999999999999' }],
     wechatpay: [{ amount: { total: 1, currency: 'CNY' } }, { appid: 'wx9' }, { mchid: '1999999999' }],
-    stripe: [{ amount_received: 1 }, { event: { livemode: true } }, { event: { account: 'acct_other' } }],
+    stripe: [{ amount_received: 1 }, { livemode: true, event: { livemode: true } }, { event: { account: 'acct_other' } }],
   }[name];
   for (const change of changes) await tell('rejected', success, change);
   await tell('rejected again', success, changes[0]);

@@ -140,6 +140,18 @@ describe('opening a payment', () => {
     expect(shop.requested.slice(-2).map(({ currency }) => currency)).toEqual(['USD', 'JPY']);
   });
 
+  it('gives no number for what the provider would refuse to charge, and writes nothing', async () => {
+    const { body: { orderId } } = await shop.call('POST', '/orders', { ...materials('in-thousandths', 'u1', '1234'), currency: 'KWD' });
+    const asked = shop.requested.length;
+    const refused = await shop.call('POST', `/orders/${orderId}/payments`, { provider: 'stripe', account: 'main' });
+    expect(refused).toMatchObject({
+      status: 422, body: { type: 'urn:paynotify:problem:amount-not-chargeable', detail: 'Stripe charges KWD only in steps of 0.010, and 1.234 is none.' },
+    });
+    expect([await shop.db.payRecord.count({ where: { orderId } }), shop.requested.length]).toEqual([0, asked]);
+    const { body: whole } = await shop.call('POST', '/orders', { ...materials('in-hundredths', 'u1', '1230'), currency: 'KWD' });
+    expect(await shop.call('POST', `/orders/${whole.orderId}/payments`, { provider: 'stripe', account: 'main' })).toMatchObject({ status: 201, body: { amount: '1230', currency: 'KWD' } });
+  });
+
   it('refuses an unknown order, an unknown account and a paid order', async () => {
     const order = await placeCourseOrder(shop);
     const ask = async (orderId: string, provider: string) => {

@@ -5,7 +5,9 @@ import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES, type PaymentMessage, type Publis
 import { recordAction } from '../../src/modules/admin/index.ts';
 import { findSelectionPrice, learningRoutes } from '../../src/modules/learning/index.ts';
 import type { OrderView } from '../../src/modules/orders/order-schemas.ts';
+import type { PayableAccount } from '../../src/modules/orders/open-payment.ts';
 import { ordersRoutes, workItemRoutes } from '../../src/modules/orders/index.ts';
+import { stripe } from '../../src/modules/payments/providers/stripe.ts';
 import type { ModuleHandler } from '../../src/platform/consumer/module-handler.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
@@ -13,8 +15,9 @@ import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics } from '../../src/platform/observe/metrics.ts';
 import { createTestDatabase } from '../harness/services.ts';
 
-/** As in production: by provider. There is no account of any other. */
-const CURRENCIES_OF: Readonly<Record<string, { readonly currencies: ReadonlySet<string> }>> = {
+/** As in production: by provider, and Stripe is itself. There is no account of any other. */
+const PROVIDERS: Readonly<Record<string, PayableAccount>> = {
+  stripe,
   alipay: { currencies: new Set(['CNY']) },
   wechatpay: { currencies: new Set(['CNY']) },
   standard: { currencies: new Set(['CNY', 'USD', 'JPY']) },
@@ -77,7 +80,7 @@ export async function openShop(): Promise<Shop> {
   };
   const now = () => shop.time;
   await server.register(learningRoutes({ db, now }));
-  await server.register(ordersRoutes({ db, now, findSelectionPrice: (id) => findSelectionPrice(db, id), requestPayment, accountFor: (provider) => CURRENCIES_OF[provider] ?? null }));
+  await server.register(ordersRoutes({ db, now, findSelectionPrice: (id) => findSelectionPrice(db, id), requestPayment, accountFor: (provider) => PROVIDERS[provider] ?? null }));
 
   await server.register(
     async (operators) => {

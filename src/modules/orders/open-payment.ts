@@ -33,16 +33,18 @@ export interface OpenPaymentDeps {
 export interface PayableAccount {
   /** Currencies that the account's provider takes. */
   readonly currencies: ReadonlySet<string>;
+  /** What the provider would refuse about charging this much, in a sentence; null, or left out, when it would take it. */
+  chargeProblem?(amount: bigint, currency: string): string | null;
 }
 
 /**
- * @throws RequestError 404 unknown order, 409 the order is not to be paid (any more), 422 unknown account or one that
- * does not take the order's currency; what requestPayment throws.
+ * @throws RequestError 404 unknown order, 409 the order is not to be paid (any more), 422 unknown account, or one whose
+ * provider does not take the order's currency or amount; what requestPayment throws.
  */
 export async function openPayment(deps: OpenPaymentDeps, orderId: string, provider: string, account: string): Promise<PayRecord> {
   const order = await findPayable(deps.db, orderId);
   const { amount, currency } = order;
-  refuseUnfit(deps.accountFor(provider, account), provider, account, currency);
+  refuseUnfit(deps.accountFor(provider, account), provider, account, order);
   const payNo = deps.newId();
   const record = await deps.db.payRecord.create({ data: { payNo, orderId, provider, account, amount, currency, status: PayRecordStatus.unpaid } });
   const { outcome } = await deps.requestPayment(facts(order, record));
@@ -51,9 +53,12 @@ export async function openPayment(deps: OpenPaymentDeps, orderId: string, provid
   return record;
 }
 
-function refuseUnfit(account: PayableAccount | null, provider: string, name: string, currency: string): void {
+/** Before anything is written: a number that the provider would refuse to charge is never given out. */
+function refuseUnfit(account: PayableAccount | null, provider: string, name: string, { amount, currency }: Order): void {
   if (account === null) throw new RequestError(422, 'account-unknown', `There is no account ${name} of provider ${provider}.`);
   if (!account.currencies.has(currency)) throw new RequestError(422, 'currency-not-supported', `Provider ${provider} does not take ${currency}.`);
+  const problem = account.chargeProblem?.(amount, currency) ?? null;
+  if (problem !== null) throw new RequestError(422, 'amount-not-chargeable', problem);
 }
 
 function markRequested(db: Database, orderId: string, payNo: string): Promise<void> {

@@ -15,6 +15,9 @@ const later = new Date('2026-11-24T08:00:00.100Z');
 const about = { provider: 'stripe', account: 'demo', notificationId: 'evt_1', payNo: 'p1', providerTradeNo: 'pi_1', claims: account.expects };
 const LATER_AT = '2026-11-24T08:00:00.000Z';
 
+const disputed = { ...about, payNo: null, disputeId: 'dp_1', disputedAmount: '5', currency: 'ISK' };
+const DISPUTE_TYPES = { unchanged: 'charge.dispute.created', withdrawn: 'charge.dispute.funds_withdrawn', reinstated: 'charge.dispute.funds_reinstated' };
+
 const OUTCOMES: readonly (readonly [outcome: OutcomeToSign, told: object])[] = [
   [{ kind: 'succeeded', ...payment, paidAt }, { kind: 'succeeded', ...about, amount: '5', currency: 'ISK', paidAt: '2026-11-24T07:00:00.000Z', providerType: 'payment_intent.succeeded' }],
   [
@@ -31,7 +34,19 @@ const OUTCOMES: readonly (readonly [outcome: OutcomeToSign, told: object])[] = [
   ],
   [
     { kind: 'refund-failed', ...payment, refundId: 're_1', refundAmount: '2', reason: 'declined', failedAt: later },
-    { kind: 'refund-failed', ...about, payNo: null, refundId: 're_1', refundAmount: '2', currency: 'ISK', reason: 'declined', failedAt: LATER_AT, providerType: 'refund.failed' },
+    { kind: 'refund-failed', ...about, payNo: null, refundId: 're_1', refundAmount: '2', currency: 'ISK', reason: 'declined', failedAt: LATER_AT, initiatedAt: LATER_AT, providerType: 'refund.failed' },
+  ],
+  ...(['unchanged', 'withdrawn', 'reinstated'] as const).map((funds) => [
+    { kind: 'disputed', ...payment, disputeId: 'dp_1', disputedAmount: '5', reason: 'fraudulent', dueBy: null, funds, disputedAt: later },
+    { kind: 'disputed', ...disputed, reason: 'fraudulent', dueBy: null, funds, disputedAt: LATER_AT, providerType: DISPUTE_TYPES[funds] },
+  ] as const),
+  [
+    { kind: 'disputed', ...payment, disputeId: 'dp_1', disputedAmount: '5', reason: 'fraudulent', dueBy: later, funds: 'withdrawn', disputedAt: later },
+    { kind: 'disputed', ...disputed, reason: 'fraudulent', dueBy: LATER_AT, funds: 'withdrawn', disputedAt: LATER_AT, providerType: DISPUTE_TYPES.withdrawn },
+  ],
+  [
+    { kind: 'dispute-closed', ...payment, disputeId: 'dp_1', disputedAmount: '5', outcome: 'lost', closedAt: later },
+    { kind: 'dispute-closed', ...disputed, outcome: 'lost', closedAt: LATER_AT, providerType: 'charge.dispute.closed' },
   ],
 ];
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { OutcomeToSign, SignedWebhook } from './outcome-to-sign.ts';
+import type { DisputeClosedToSign, DisputeToSign, OutcomeToSign, SignedWebhook } from './outcome-to-sign.ts';
 import { toStripeAmount } from './stripe-amount.ts';
 
 /** What it takes to send an event as Stripe would. */
@@ -13,6 +13,8 @@ export interface StripeSigningKey {
 }
 
 const API_VERSION = '2026-10-28.endive';
+
+const DISPUTE_TYPES = { unchanged: 'charge.dispute.created', withdrawn: 'charge.dispute.funds_withdrawn', reinstated: 'charge.dispute.funds_reinstated' } as const;
 
 /**
  * @param sentAt time of this attempt; each one is signed afresh. Times in the content have whole seconds.
@@ -61,6 +63,13 @@ function eventOf(outcome: OutcomeToSign): readonly [type: string, created: Date,
       return ['refund.created', outcome.refundedAt, refund(outcome, 'succeeded', outcome.refundedAt)];
     case 'refund-failed':
       return ['refund.failed', outcome.failedAt, { ...refund(outcome, 'failed', outcome.failedAt), failure_reason: outcome.reason }];
+    case 'disputed': {
+      const { reason, dueBy } = outcome;
+      const details = { due_by: dueBy === null ? null : seconds(dueBy), has_evidence: false, past_due: false, submission_count: 0 };
+      return [DISPUTE_TYPES[outcome.funds], outcome.disputedAt, { ...dispute(outcome, 'needs_response', outcome.disputedAt), reason, evidence_details: details }];
+    }
+    case 'dispute-closed':
+      return ['charge.dispute.closed', outcome.closedAt, dispute(outcome, outcome.outcome, outcome.closedAt)];
   }
 }
 
@@ -82,6 +91,20 @@ function refund(outcome: OutcomeToSign & { readonly refundId: string; readonly r
     id: outcome.refundId,
     object: 'refund',
     amount: toStripeAmount(outcome.refundAmount, outcome.currency),
+    currency: outcome.currency.toLowerCase(),
+    created: seconds(created),
+    metadata: {},
+    payment_intent: outcome.tradeNo,
+    status,
+  };
+}
+
+/** Has metadata of its own, too. */
+function dispute(outcome: DisputeToSign | DisputeClosedToSign, status: string, created: Date): object {
+  return {
+    id: outcome.disputeId,
+    object: 'dispute',
+    amount: toStripeAmount(outcome.disputedAmount, outcome.currency),
     currency: outcome.currency.toLowerCase(),
     created: seconds(created),
     metadata: {},

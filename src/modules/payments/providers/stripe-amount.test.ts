@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AMOUNT_MAX, CURRENCY_EXPONENTS, parseMinorUnits } from '../../../contracts/money.ts';
-import { fromStripeAmount, toStripeAmount } from './stripe-amount.ts';
+import { fromStripeAmount, stripeChargeProblem, toStripeAmount } from './stripe-amount.ts';
 
 describe('an amount of Stripe', () => {
   it.each([
@@ -75,6 +75,42 @@ describe('an amount of Stripe', () => {
     expect(read).toBeGreaterThan(0);
   });
 });
+
+describe('what Stripe would refuse to charge', () => {
+  it.each([
+    [1234n, 'KWD', 'Stripe charges KWD only in steps of 0.010, and 1.234 is none.'],
+    [1n, 'TND', 'Stripe charges TND only in steps of 0.010, and 0.001 is none.'],
+    [0n, 'CNY', 'Stripe charges no amount of zero.'],
+    [1_000_000_000_000n, 'CNY', 'Stripe charges at most 9999999999.99 CNY.'],
+    [1_000_000_000_000n, 'JPY', 'Stripe charges at most 999999999999 JPY.'],
+    // Counted in hundredths there, so that twelve digits are reached earlier.
+    [10_000_000_000n, 'ISK', 'Stripe charges at most 9999999999 ISK.'],
+    [1999n, 'SEK', 'Stripe is not used for SEK here.'],
+  ])('is %d %s, and why', (amount, currency, problem) => {
+    expect(stripeChargeProblem(amount, currency)).toBe(problem);
+  });
+
+  it.each([
+    [1n, 'CNY'], [4500n, 'CNY'], [999_999_999_999n, 'USD'], [1n, 'ISK'], [9_999_999_999n, 'UGX'], [1n, 'JPY'], [1230n, 'KWD'], [10n, 'BHD'],
+  ])('is not %d %s', (amount, currency) => {
+    expect(stripeChargeProblem(amount, currency)).toBeNull();
+  });
+
+  it.each(Object.keys(CURRENCY_EXPONENTS))('is what has no number at Stripe, and nothing else below the limit, in %s', (currency) => {
+    for (const amount of samples(1_000).filter((sample) => sample > 0n && sample < 10_000_000_000n)) {
+      const isSendable = stripeChargeProblem(amount, currency) === null;
+      if (isSendable !== canBeSent(amount, currency)) expect.fail(`${amount} ${currency}`);
+    }
+  });
+});
+
+function canBeSent(amount: bigint, currency: string): boolean {
+  try {
+    return toStripeAmount(amount.toString(), currency) > 0;
+  } catch {
+    return false;
+  }
+}
 
 /** Edges, and amounts of every length up to thirteen digits, from a fixed sequence (a linear congruence). */
 function samples(count: number): readonly bigint[] {

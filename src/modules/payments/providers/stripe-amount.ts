@@ -1,4 +1,4 @@
-import { CURRENCY_EXPONENTS, exponentOf, formatMinorUnits, parseMinorUnits, rescaleAmount } from '../../../contracts/money.ts';
+import { CURRENCY_EXPONENTS, exponentOf, formatDecimalAmount, formatMinorUnits, parseMinorUnits, rescaleAmount } from '../../../contracts/money.ts';
 
 /**
  * Stripe counts in the smallest unit of a currency, which is mostly ours:
@@ -17,6 +17,14 @@ const STRIPE_EXPONENTS: Readonly<Record<string, number>> = { ...CURRENCY_EXPONEN
 
 /** Amounts in a currency with three decimals are multiples of this. */
 const THREE_DECIMALS_STEP = 10n;
+
+/**
+ * Twelve digits, in Stripe's unit: what cards take at most (docs.stripe.com/currencies, "Maximum charge amounts"). Other ways to
+ * pay end at eight digits, and the reference of the payment intent knows only those; which one a buyer takes is not known
+ * when a payment is opened. There is no smallest amount to compare with: it is that of the currency which the account is paid
+ * out in, after a conversion, and some ways to pay have none.
+ */
+const CHARGE_MAX = 999_999_999_999n;
 
 /**
  * What Stripe says, as integer minor units in our exponent. A currency that no payment of ours can be in keeps Stripe's
@@ -45,6 +53,21 @@ export function toStripeAmount(amount: string, currency: string): number {
     throw new RangeError(`${amount} ${currency} is not an amount of Stripe's`);
   }
   return Number(theirs);
+}
+
+/**
+ * Why Stripe would refuse to charge this much, whoever pays and however; null when it may take it.
+ * Sources: docs.stripe.com/currencies ("Three-decimal currencies": the last digit must be 0) and CHARGE_MAX's. What
+ * Stripe counts in hundredths and takes whole (ISK, UGX) has no fraction in our unit.
+ * @param currency one of CURRENCY_EXPONENTS.
+ */
+export function stripeChargeProblem(amount: bigint, currency: string): string | null {
+  const exponent = exponentOf(currency);
+  if (exponent === null) return `Stripe is not used for ${currency} here.`;
+  if (amount <= 0n) return 'Stripe charges no amount of zero.';
+  if (!hasStripeStep(amount, exponent)) return `Stripe charges ${currency} only in steps of ${formatDecimalAmount(THREE_DECIMALS_STEP, currency)}, and ${formatDecimalAmount(amount, currency)} is none.`;
+  const unit = 10n ** BigInt((STRIPE_EXPONENTS[currency] ?? exponent) - exponent);
+  return amount * unit > CHARGE_MAX ? `Stripe charges at most ${formatDecimalAmount(CHARGE_MAX / unit, currency)} ${currency}.` : null;
 }
 
 function hasStripeStep(amount: bigint, exponent: number): boolean {

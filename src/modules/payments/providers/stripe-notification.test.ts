@@ -30,12 +30,16 @@ const session = {
 const refund = {
   id: 're_1', object: 'refund', amount: 500, currency: 'cny', created: EARLIER, payment_intent: 'pi_1', charge: 'ch_1', status: 'succeeded', metadata: {}, ...buyer,
 };
-const OBJECTS: Record<string, object> = { payment_intent: intent, 'checkout.session': session, refund };
+const charge = { ...refund, id: 'ch_1', object: 'charge', amount: 1999, amount_captured: 1999, amount_refunded: 500 };
+const dispute = { ...refund, id: 'dp_1', object: 'dispute', reason: 'fraudulent', status: 'lost', evidence: { customer_name: BUYER } };
+const OBJECTS: readonly (readonly [prefix: string, object: object])[] = [
+  ['checkout.session.', session], ['charge.dispute.', dispute], ['charge.refund.', refund], ['charge.', charge], ['refund.', refund], ['', intent],
+];
 
 /** Reads an event of `type` about the usual object of that kind, with changes to the object and to the event. */
 function read(type: string, change: object = {}, ofEvent: object = {}): Reading {
-  const kind = Object.keys(OBJECTS).find((name) => type.startsWith(`${name}.`)) ?? 'payment_intent';
-  const object = { ...OBJECTS[kind], ...change };
+  const [, usual] = OBJECTS.find(([prefix]) => type.startsWith(prefix))!;
+  const object = { ...usual, ...change };
   return readStripeEvent('main', Buffer.from(JSON.stringify({ id: 'evt_1', object: 'event', type, created: CREATED, livemode: true, data: { object }, ...ofEvent })));
 }
 
@@ -45,7 +49,6 @@ function told(type: string, change: object = {}, ofEvent: object = {}): Notifica
   expect(reading.notifications).toHaveLength(1);
   return reading.notifications[0];
 }
-const kindOf = (type: string, change: object = {}): string => told(type, change).kind;
 
 const source = { provider: 'stripe', account: 'main', notificationId: 'evt_1' };
 const about = { ...source, payNo: 'p1', providerTradeNo: 'pi_1', claims: { livemode: 'true', connectedAccount: '' } };
@@ -79,6 +82,10 @@ describe('a payment intent', () => {
     expect(told('payment_intent.canceled', { canceled_at: null })).toMatchObject({ closedAt: CREATED_AT });
   });
 
+  it('is compared in the currency that was asked for, whatever the buyer was shown', () => {
+    expect(told('payment_intent.succeeded', { presentment_details: { presentment_amount: 257, presentment_currency: 'eur' } })).toMatchObject({ amount: '1999', currency: 'CNY' });
+  });
+
   it.each([
     ['no metadata', { metadata: undefined }],
     ['no number of a payment', { metadata: { order: '7' } }],
@@ -88,89 +95,6 @@ describe('a payment intent', () => {
   ])('with %s is another program\'s, and not looked into', (_what, change) => {
     const expected = { kind: 'not-handled', ...source, providerType: 'payment_intent.succeeded', payNo: null };
     expect(told('payment_intent.succeeded', { ...change, amount_received: 'junk' })).toEqual(expected);
-  });
-});
-
-describe('a checkout session', () => {
-  it('that is completed and paid tells the success of its intent, as the intent does', () => {
-    const expected = { ...success, providerType: 'checkout.session.completed' };
-    expect(told('checkout.session.completed')).toEqual(expected);
-    expect(told('checkout.session.async_payment_succeeded')).toEqual({ ...expected, providerType: 'checkout.session.async_payment_succeeded' });
-  });
-
-  it.each([
-    ['is paid later', { payment_status: 'unpaid' }],
-    ['costs nothing', { payment_status: 'no_payment_required', payment_intent: null, amount_total: 0 }],
-    ['is of a subscription', { mode: 'subscription', payment_intent: null }],
-  ])('that %s is not handled when it is completed', (_what, change) => {
-    expect(told('checkout.session.completed', change)).toEqual({ kind: 'not-handled', ...source, providerType: 'checkout.session.completed', payNo: 'p1' });
-  });
-
-  it('that is paid without an intent is malformed, not overlooked', () => {
-    expect(read('checkout.session.completed', { payment_intent: null })).toEqual({ outcome: 'malformed', field: '/data/object/payment_intent' });
-  });
-
-  it('whose delayed payment failed is one failed attempt, however often it is told', () => {
-    expect(told('checkout.session.async_payment_failed', { payment_status: 'unpaid' })).toEqual({
-      kind: 'attempt-failed', ...about, providerType: 'checkout.session.async_payment_failed', attemptId: 'cs_1', reason: 'async_payment_failed', failedAt: CREATED_AT,
-    });
-    expect(told('checkout.session.async_payment_failed', {}, { id: 'evt_2' })).toMatchObject({ attemptId: 'cs_1' });
-  });
-
-  it('that expired closes the payment, under its own id when nobody tried to pay', () => {
-    const closed = { kind: 'closed', ...about, providerType: 'checkout.session.expired', closedAt: CREATED_AT };
-    expect(told('checkout.session.expired', { payment_status: 'unpaid' })).toEqual(closed);
-    expect(told('checkout.session.expired', { payment_intent: null })).toEqual({ ...closed, providerTradeNo: 'cs_1' });
-  });
-
-  it('names its payment in the metadata, or else in the client reference', () => {
-    expect(told('checkout.session.completed', { metadata: { payNo: 'p2' }, client_reference_id: 'cart-7' })).toMatchObject({ payNo: 'p2' });
-    expect(told('checkout.session.completed', { metadata: null, client_reference_id: 'p3' })).toMatchObject({ payNo: 'p3' });
-    expect(told('checkout.session.completed', { client_reference_id: null })).toMatchObject({ kind: 'not-handled', payNo: null });
-  });
-});
-
-describe('a refund', () => {
-  const money = { providerTradeNo: 'pi_1', refundId: 're_1', refundAmount: '500', currency: 'CNY' };
-
-  it.each(['refund.created', 'refund.updated'])('that succeeded is found by its trade, and dated by itself, in %s', (type) => {
-    expect(told(type)).toEqual({
-      kind: 'refunded', ...about, providerType: type, payNo: null, ...money, refundedTotal: null, paymentAmount: null, refundedAt: EARLIER_AT,
-    });
-  });
-
-  it('names its payment when its own metadata does', () => {
-    expect(told('refund.created', { metadata: { payNo: 'p1' } })).toMatchObject({ kind: 'refunded', payNo: 'p1' });
-  });
-
-  it.each([
-    ['refund.failed', 'failed', 'insufficient_funds', 'insufficient_funds'],
-    ['refund.failed', 'failed', undefined, 'unknown'],
-    ['refund.failed', 'succeeded', 'declined', 'declined'],
-    ['refund.updated', 'failed', `Account of ${BUYER} closed`, 'unknown'],
-    ['refund.updated', 'canceled', undefined, 'canceled'],
-    ['refund.created', 'failed', 'lost_or_stolen_card', 'lost_or_stolen_card'],
-  ])('in %s with status %s and cause %s has failed: %s', (type, status, failure_reason, reason) => {
-    expect(told(type, { status, failure_reason })).toEqual({
-      kind: 'refund-failed', ...about, providerType: type, payNo: null, ...money, reason, failedAt: CREATED_AT,
-    });
-  });
-
-  it.each(['pending', 'requires_action', 'anything-new'])('with status %s is not told yet', (status) => {
-    expect(told('refund.created', { status })).toEqual({ kind: 'not-handled', ...source, providerType: 'refund.created', payNo: null });
-  });
-
-  it('of a charge without an intent is another program\'s', () => {
-    expect(kindOf('refund.created', { payment_intent: null })).toBe('not-handled');
-    expect(kindOf('refund.created', { payment_intent: undefined, amount: 'junk' })).toBe('not-handled');
-  });
-});
-
-describe('the sum of all refunds', () => {
-  it('repeats the single ones, and is not handled', () => {
-    const charge = { id: 'ch_1', object: 'charge', amount_refunded: 500, payment_intent: 'pi_1' };
-    expect(told('charge.refunded', charge)).toEqual({ kind: 'not-handled', ...source, providerType: 'charge.refunded', payNo: 'p1' });
-    expect(kindOf('charge.refund.updated', refund)).toBe('not-handled');
   });
 });
 
@@ -187,6 +111,8 @@ describe('money', () => {
     expect(told('payment_intent.succeeded', { currency, amount_received: amount })).toMatchObject(ours);
     expect(told('checkout.session.completed', { currency, amount_total: amount })).toMatchObject(ours);
     expect(told('refund.created', { currency, amount })).toMatchObject({ refundAmount: ours.amount, currency: ours.currency });
+    expect(told('charge.refunded', { currency, amount_refunded: amount, amount, amount_captured: amount })).toMatchObject({ refundedTotal: ours.amount, paymentAmount: ours.amount, currency: ours.currency });
+    expect(told('charge.dispute.created', { currency, amount })).toMatchObject({ disputedAmount: ours.amount, currency: ours.currency });
   });
 
   it.each([
@@ -203,6 +129,10 @@ describe('money', () => {
     ['checkout.session.completed', { amount_total: null }, 'amount_total'],
     ['refund.created', { amount: 0 }, 'amount'],
     ['refund.created', { amount: 501, currency: 'isk' }, 'amount'],
+    ['charge.refunded', { amount_refunded: 0 }, 'amount_refunded'],
+    ['charge.refunded', { amount_refunded: 501, currency: 'isk' }, 'amount_refunded'],
+    ['charge.dispute.created', { amount: 501, currency: 'isk' }, 'amount'],
+    ['charge.dispute.closed', { amount: 0 }, 'amount'],
   ])('in %s with %j is malformed', (type, change, field) => {
     expect(read(type, change)).toEqual({ outcome: 'malformed', field: `/data/object/${field}` });
   });
@@ -217,14 +147,20 @@ describe('what an event says about the account', () => {
 
 describe('an event', () => {
   it.each(['payment_intent.created', 'charge.succeeded', 'customer.updated', 'constructor', '__proto__', 'toString'])('of type %s is not handled', (type) => {
-    expect(told(type, {})).toEqual({ kind: 'not-handled', ...source, providerType: type, payNo: 'p1' });
+    expect(told(type, { metadata: { payNo: 'p1' } })).toEqual({ kind: 'not-handled', ...source, providerType: type, payNo: 'p1' });
   });
 
-  it('of version 2 carries only ids, and is not handled', () => {
-    const thin = { id: 'evt_1', object: 'v2.core.event', type: 'v2.core.account[requirements].updated', created: '2026-11-24T06:40:00Z', livemode: true, related_object: { id: 'acct_1' } };
-    expect(readStripeEvent('main', Buffer.from(JSON.stringify(thin)))).toEqual({
-      outcome: 'read', notifications: [{ kind: 'not-handled', ...source, providerType: thin.type, payNo: null }],
-    });
+  const thin = { id: 'evt_1', object: 'v2.core.event', type: 'v1.payment_intent.succeeded', created: '2026-11-24T06:40:00Z', livemode: true, related_object: { id: 'pi_1' } };
+  it.each([
+    ['a thin event of a payment', thin, '/object'],
+    ['a thin event of something else', { ...thin, type: 'v2.core.account[requirements].updated' }, '/object'],
+    ['the ping of an event destination', { ...thin, type: 'v2.core.event_destination.ping', related_object: undefined }, '/object'],
+    ['a thin event without type', { id: 'evt_1', object: 'v2.core.event' }, '/object'],
+    ['a thin event in the clothes of a snapshot', { ...thin, object: 'event' }, '/type'],
+    ['a snapshot without data', { ...thin, object: 'event', type: 'payment_intent.succeeded' }, '/data/object'],
+    ['a snapshot without object', { ...thin, object: 'event', type: 'payment_intent.succeeded', data: { object: null } }, '/data/object'],
+  ])('that is %s is refused, and says which setting is wrong', (_what, event, field) => {
+    expect(readStripeEvent('main', Buffer.from(JSON.stringify(event)))).toEqual({ outcome: 'malformed', field, advice: expect.stringContaining('payload style of its event destination to "Snapshot"') });
   });
 
   it.each([
@@ -238,7 +174,7 @@ describe('an event', () => {
     ['no mode', { livemode: undefined }, ''],
     ['a mode as text', { livemode: 'true' }, '/livemode'],
     ['an account that is an object', { account: { id: 'acct_1' } }, '/account'],
-    ['no object', { data: {} }, '/data'],
+    ['data that is a text', { data: 'pi_1' }, '/data'],
     ['a list for an object', { data: { object: [] } }, '/data/object'],
   ])('with %s is malformed', (_what, ofEvent, field) => {
     expect(read('payment_intent.succeeded', {}, ofEvent)).toEqual({ outcome: 'malformed', field });
@@ -262,9 +198,21 @@ describe('an event', () => {
     ['payment_intent.payment_failed', { id: undefined }, '/data/object'],
     ['payment_intent.canceled', { canceled_at: 'today' }, '/data/object/canceled_at'],
     ['checkout.session.expired', { id: 1 }, '/data/object/id'],
-    ['refund.updated', { status: undefined }, '/data/object'],
-    ['refund.updated', { created: -1 }, '/data/object/created'],
-    ['refund.updated', { payment_intent: { id: 'pi_1' } }, '/data/object/payment_intent'],
+    // The object says another thing than the type: neither is believed.
+    ['payment_intent.succeeded', { object: 'charge' }, '/data/object/object'],
+    ['payment_intent.succeeded', { object: 'charge', metadata: {} }, '/data/object/object'],
+    ['payment_intent.succeeded', { status: 'requires_payment_method' }, '/data/object/status'],
+    ['payment_intent.succeeded', { amount_received: 0 }, '/data/object/amount_received'],
+    ['payment_intent.succeeded', { livemode: false }, '/data/object/livemode'],
+    ['payment_intent.succeeded', { livemode: 'true' }, '/data/object/livemode'],
+    ['payment_intent.canceled', { status: 'succeeded' }, '/data/object/status'],
+    ['checkout.session.completed', { object: 'payment_intent' }, '/data/object/object'],
+    ['checkout.session.completed', { livemode: false }, '/data/object/livemode'],
+    ['refund.created', { object: 'charge' }, '/data/object/object'],
+    ['charge.refunded', { object: 'refund' }, '/data/object/object'],
+    ['charge.refund.updated', { object: 'charge' }, '/data/object/object'],
+    ['charge.dispute.created', { object: 'charge' }, '/data/object/object'],
+    ['charge.dispute.closed', { livemode: false }, '/data/object/livemode'],
   ])('of type %s about an object with %j is malformed', (type, change, field) => {
     expect(read(type, change)).toEqual({ outcome: 'malformed', field });
   });
@@ -272,11 +220,14 @@ describe('an event', () => {
 
 const HANDLED = [
   'payment_intent.succeeded', 'payment_intent.payment_failed', 'payment_intent.canceled', 'checkout.session.completed', 'checkout.session.async_payment_succeeded',
-  'checkout.session.async_payment_failed', 'checkout.session.expired', 'refund.created', 'refund.updated', 'refund.failed', 'charge.refunded',
+  'checkout.session.async_payment_failed', 'checkout.session.expired', 'refund.created', 'refund.updated', 'refund.failed', 'charge.refunded', 'charge.refund.updated',
+  'charge.dispute.created', 'charge.dispute.updated', 'charge.dispute.funds_withdrawn', 'charge.dispute.funds_reinstated', 'charge.dispute.closed',
 ];
 
 describe('whatever an event holds', () => {
   it.each(HANDLED)('nothing of the buyer comes out of %s', (type) => {
-    expect(JSON.stringify(told(type))).not.toContain(BUYER);
+    const notification = told(type, type === 'checkout.session.expired' ? { payment_status: 'unpaid' } : {});
+    expect(notification.kind).not.toBe('not-handled');
+    expect(JSON.stringify(notification)).not.toContain(BUYER);
   });
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import Stripe from 'stripe';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { SuccessToSign } from './outcome-to-sign.ts';
 import { signStripe, signStripeBody, type StripeSigningKey } from './sign-stripe.ts';
 import { stripe, TIMESTAMP_TOLERANCE_SECONDS } from './stripe.ts';
@@ -109,6 +109,7 @@ describe('the header Stripe-Signature', () => {
 
   it('may carry other schemes, which prove nothing', () => {
     expect(outcomeOf(`${HEADER},v0=${'0'.repeat(64)}`)).toBe('k1');
+    expect(outcomeOf(`${HEADER},ed25519=key-1:${'0'.repeat(64)},v1_next={}`)).toBe('k1');
     expect(outcomeOf(`${HEADER.replace('v1=', 'v0=')},v1=${'0'.repeat(64)}`)).toBe('signature-mismatch');
   });
 });
@@ -161,8 +162,32 @@ describe('Stripe verification', () => {
   });
 });
 
+describe('a body of a mebibyte', () => {
+  const large = Buffer.from(BODY.replace('"metadata":{', `"metadata":{"note":"${'学'.repeat(340_000)}",`));
+
+  it('is believed and read like any other', () => {
+    expect(large.length).toBeGreaterThan(1_000_000);
+    const verification = main.verify({ headers: { 'stripe-signature': ofSecret(SECRET, large) }, body: large }, NOW);
+    expect(verification.outcome === 'verified' && verification.read()).toMatchObject({ outcome: 'read', notifications: [{ kind: 'succeeded', amount: '1999' }] });
+  });
+
+  it('is judged by its signature before anything is made of it', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    expect(outcomeOf(ofSecret(newSecret(), large), large)).toBe('signature-mismatch');
+    expect(outcomeOf(ofSecret(SECRET, large), large)).toBe('k1');
+    expect(parse).not.toHaveBeenCalled();
+    parse.mockRestore();
+  });
+});
+
 describe('a Stripe account', () => {
   const keys = [{ id: 'k1', secret: SECRET }];
+
+  it('accepts discounts only where it says so', () => {
+    expect(accountWith(keys).acceptsDiscounts).toBe(false);
+    expect(accountWith(keys, { acceptsDiscounts: false }).acceptsDiscounts).toBe(false);
+    expect(accountWith(keys, { acceptsDiscounts: true }).acceptsDiscounts).toBe(true);
+  });
 
   it('expects its mode, and no connected account unless one is set', () => {
     expect(accountWith(keys, { livemode: true }).expects).toEqual({ livemode: 'true', connectedAccount: '' });
@@ -173,6 +198,7 @@ describe('a Stripe account', () => {
     ['no mode', { livemode: undefined }, 'account.livemode'],
     ['a mode as text', { livemode: 'false' }, 'account.livemode'],
     ['a connected account that is none', { connectedAccount: 'cus_1' }, 'account.connectedAccount'],
+    ['discounts as text', { acceptsDiscounts: 'true' }, 'account.acceptsDiscounts'],
     ['a misspelt setting', { liveMode: true }, 'account.liveMode'],
     ['no keys', { keys: [] }, 'account.keys'],
     ['a secret without prefix', { keys: [{ id: 'k1', secret: 'a'.repeat(32) }] }, 'account.keys[0].secret'],

@@ -6,6 +6,7 @@ import { optionalTextField, refuseUnknownFields, textField } from './account-fie
 import { problemAnswer } from './problem-answer.ts';
 import { freshnessProblem } from './freshness.ts';
 import { refused, type AccountFields, type Provider, type ProviderAccount, type Verification, type WebhookRequest } from './provider.ts';
+import { stripeChargeProblem } from './stripe-amount.ts';
 import { readStripeEvent, STRIPE } from './stripe-notification.ts';
 import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts';
 
@@ -15,10 +16,10 @@ import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts
  *
  * An entry of the accounts file, one for each endpoint at Stripe:
  *
- *     { "provider": "stripe", "account": "main", "livemode": true, "connectedAccount": "acct_…",
+ *     { "provider": "stripe", "account": "main", "livemode": true, "connectedAccount": "acct_…", "acceptsDiscounts": true,
  *       "keys": [{ "id": "2026-11", "secret": "whsec_…", "notAfter": "2027-02-01T00:00:00Z" }] }
  */
-export const stripe: Provider = { name: STRIPE, readAccount, answer: problemAnswer, currencies: new Set(Object.keys(CURRENCY_EXPONENTS)) };
+export const stripe: Provider = { name: STRIPE, readAccount, answer: problemAnswer, currencies: new Set(Object.keys(CURRENCY_EXPONENTS)), chargeProblem: stripeChargeProblem };
 
 /** Stripe's own libraries look backwards only; a clock that runs ahead is as suspect as a replay. */
 export const TIMESTAMP_TOLERANCE_SECONDS = 300;
@@ -26,7 +27,8 @@ export const TIMESTAMP_TOLERANCE_SECONDS = 300;
 const SIGNATURES_MAX = 10;
 /** Ten signatures fit well; Node joins repeated headers into one, which would have no end. */
 const SIGNATURE_HEADER_LENGTH_MAX = 2_048;
-const ENTRY = /^([A-Za-z0-9]{1,16})=([A-Za-z0-9+/=_-]+)$/;
+/** Of a scheme that is not ours nothing is asked but a name and a value. */
+const ENTRY = /^([A-Za-z0-9_]{1,16})=([\x21-\x2b\x2d-\x7e]+)$/;
 /** As Stripe writes it: another spelling of the same number would be another signed text. */
 const TIMESTAMP = /^(?:0|[1-9]\d{0,11})$/;
 const SHA256_HEX = /^(?:[0-9a-f]{64}|[0-9A-F]{64})$/;
@@ -35,9 +37,16 @@ const SECRET = /^whsec_[A-Za-z0-9+/=_-]{24,128}$/;
 const CONNECTED_ACCOUNT = /^acct_[A-Za-z0-9]{1,64}$/;
 
 function readAccount(account: string, fields: AccountFields): ProviderAccount {
-  refuseUnknownFields(fields, ['provider', 'account', 'livemode', 'connectedAccount', 'keys']);
+  refuseUnknownFields(fields, ['provider', 'account', 'livemode', 'connectedAccount', 'acceptsDiscounts', 'keys']);
   const keys = readKeys(fields, ['secret'], readKey);
-  return { provider: STRIPE, account, expects: readExpected(fields), verify: (request, now) => verifyRequest(account, keys, request, now) };
+  const acceptsDiscounts = readFlag(fields, 'acceptsDiscounts');
+  return { provider: STRIPE, account, expects: readExpected(fields), acceptsDiscounts, verify: (request, now) => verifyRequest(account, keys, request, now) };
+}
+
+function readFlag(fields: AccountFields, name: string): boolean {
+  const flag = fields[name] ?? false;
+  if (typeof flag !== 'boolean') throw new ConfigError(`${fields.path}.${name} must be true or false`);
+  return flag;
 }
 
 /**
@@ -63,8 +72,7 @@ function verifyRequest(account: string, keys: readonly VerificationKey<KeyObject
   const active = activeAt(keys, now);
   if (active.length === 0) return refused('no-active-key');
 
-  const signed = Buffer.concat([Buffer.from(`${parsed.timestamp}.`), body]);
-  const match = active.find(({ key }) => isSignedWith(key, parsed.signatures, signed));
+  const match = active.find(({ key }) => isSignedWith(key, parsed, body));
   if (match === undefined) return refused('signature-mismatch');
   const problem = freshnessProblem(parsed.timestamp, now, TIMESTAMP_TOLERANCE_SECONDS);
   if (problem !== null) return refused(problem);
@@ -98,7 +106,8 @@ function parseSignatureHeader(header: string): SignatureHeader | null {
   return timestamp === null ? null : { timestamp, signatures };
 }
 
-function isSignedWith(key: KeyObject, signatures: readonly Buffer[], signed: Buffer): boolean {
-  const expected = createHmac('sha256', key).update(signed).digest();
+/** The body is read once for each key, whatever its length, and not copied. */
+function isSignedWith(key: KeyObject, { timestamp, signatures }: SignatureHeader, body: Buffer): boolean {
+  const expected = createHmac('sha256', key).update(`${timestamp}.`).update(body).digest();
   return signatures.some((signature) => signature.length === expected.length && timingSafeEqual(expected, signature));
 }
