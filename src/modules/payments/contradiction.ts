@@ -75,9 +75,10 @@ function ofMoney(state: PaymentState, requested: PaymentRequested, notification:
 function ofPaidAmount(state: PaymentState, { amount: asked }: PaymentRequested, notification: SuccessNotification, { acceptsDiscounts = false }: AccountTerms): Contradiction | null {
   const { amount, providerTradeNo } = notification;
   if (amount === asked || (state.succeeded?.providerTradeNo === providerTradeNo && isKnownAsPaid(state, amount))) return null;
-  if (!isDiscountOf(asked, notification)) return { reason: 'amount-mismatch', expected: asked, received: amount };
-  if (acceptsDiscounts) return null;
-  return { reason: amount === '0' ? 'completed-without-payment' : 'discount-not-accepted', expected: asked, received: amount };
+  const isDiscount = isDiscountOf(asked, notification);
+  if (isDiscount && acceptsDiscounts) return null;
+  const reason = amount === '0' && notification.discount !== undefined ? 'completed-without-payment' : isDiscount ? 'discount-not-accepted' : 'amount-mismatch';
+  return { reason, expected: asked, received: amount };
 }
 
 function isDiscountOf(asked: string, { amount, discount }: SuccessNotification): boolean {
