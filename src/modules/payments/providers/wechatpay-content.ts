@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static, type TObject } from 'typebox';
 import { AMOUNT_MAX } from '../../../contracts/money.ts';
 import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, type Claims, type NotificationSource, type UnhandledNotification } from '../../../contracts/payment-notifications.ts';
 import type { Reading } from './provider.ts';
@@ -18,7 +18,6 @@ export const OptionalCurrency = Type.Optional(Type.Union([Type.String({ pattern:
 
 /** Who is paid: `mchid` where the merchant has a contract of its own, `sp_mchid` and `sub_mchid` below a service provider. */
 export const Merchant = { mchid: OptionalId, sp_mchid: OptionalId, sub_mchid: OptionalId };
-const MerchantObject = Type.Object(Merchant);
 
 export type Malformed = Extract<Reading, { readonly outcome: 'malformed' }>;
 
@@ -30,7 +29,7 @@ const CURRENCY_DEFAULT = 'CNY';
 const WORD = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** Both modes are always claimed, so that an account of the one never takes a notification of the other. */
-export function merchantClaims({ mchid, sp_mchid: spMchid, sub_mchid: subMchid }: Static<typeof MerchantObject>): Claims {
+export function merchantClaims({ mchid, sp_mchid: spMchid, sub_mchid: subMchid }: Static<TObject<typeof Merchant>>): Claims {
   return { mchid: mchid ?? '', spMchid: spMchid ?? '', subMchid: subMchid ?? '' };
 }
 
