@@ -25,8 +25,10 @@ const PAY_NO = new RegExp(PAY_NO_PATTERN);
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 /** What a notification of a domestic payment means that names none. */
 const CURRENCY_DEFAULT = 'CNY';
-/** Types become labels of metrics and stand in logs. */
-const WORD = /^[A-Za-z0-9._-]{1,64}$/;
+/** What stands in logs and labels of metrics in the place of a type that no such word is. */
+const OTHER_TYPE = 'OTHER_TYPE';
+const TYPE = /^[A-Za-z0-9._-]{1,64}$/;
+const ORIGINAL_TYPE = /^[A-Za-z._-]{1,64}$/;
 
 /** Both modes are always claimed, so that an account of the one never takes a notification of the other. */
 export function merchantClaims({ mchid, sp_mchid: spMchid, sub_mchid: subMchid }: Static<TObject<typeof Merchant>>): Claims {
@@ -42,8 +44,13 @@ export function toUtc(value: unknown): string | null {
   return typeof value === 'string' && TIME.test(value) ? utcTime(value) : null;
 }
 
-export function word(text: unknown): string {
-  return typeof text === 'string' && WORD.test(text) ? text : 'another type';
+export function wordOfType(eventType: string): string {
+  return TYPE.test(eventType) ? eventType : OTHER_TYPE;
+}
+
+/** Written as a state, so that it can stand in the place of one. */
+export function wordOfOriginalType(originalType: unknown): string {
+  return typeof originalType === 'string' && ORIGINAL_TYPE.test(originalType) ? originalType.toUpperCase().replace(/[.-]/g, '_') : OTHER_TYPE;
 }
 
 /** @returns whether we can have issued this order number; any other is of another system at the same merchant. */
@@ -51,14 +58,14 @@ export function isOurs(orderNo: string): boolean {
   return PAY_NO.test(orderNo);
 }
 
-/** @param what is special about it, in words that continue its type. */
-export function notHandled(source: NotificationSource, payNo: string | null, what?: string): UnhandledNotification {
-  return { kind: 'not-handled', ...source, providerType: what === undefined ? source.providerType : `${source.providerType} ${what}`, payNo };
+/** @param because in the form of a state: capital letters. */
+export function notHandled(source: NotificationSource, payNo: string | null, because?: string): UnhandledNotification {
+  return { kind: 'not-handled', ...source, providerType: because === undefined ? source.providerType : `${source.providerType} with ${because}`, payNo };
 }
 
 /** To be acknowledged: asking again for what is not ours would go on for a day. */
 export function ofAnotherSystem(source: NotificationSource): UnhandledNotification {
-  return notHandled(source, null, 'of another system');
+  return notHandled(source, null, 'FOREIGN_ORDER');
 }
 
 export function malformed(field: string): Malformed {

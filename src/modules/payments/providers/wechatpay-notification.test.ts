@@ -101,7 +101,7 @@ describe('a WeChat Pay notification', () => {
   });
 
   it.each(['p*1', 'p|1', 'p@1', 'A'.repeat(65), '../x', '订单一', ' '])('of the order %j, which is of another system at the same merchant, is not handled', (orderNo) => {
-    const notOurs = (type: string) => ({ outcome: 'read', notifications: [{ kind: 'not-handled', ...source(`${type} of another system`), payNo: null }] });
+    const notOurs = (type: string) => ({ outcome: 'read', notifications: [{ kind: 'not-handled', ...source(`${type} with FOREIGN_ORDER`), payNo: null }] });
     expect(read('TRANSACTION.SUCCESS', { ...transaction, out_trade_no: orderNo })).toEqual(notOurs('TRANSACTION.SUCCESS'));
     expect(read('TRANSACTION.SUCCESS', { trade_state: 'CLOSED', out_trade_no: orderNo })).toEqual(notOurs('TRANSACTION.SUCCESS'));
     expect(read('REFUND.SUCCESS', { ...refund, out_trade_no: orderNo })).toEqual(notOurs('REFUND.SUCCESS'));
@@ -141,17 +141,19 @@ describe('a WeChat Pay notification', () => {
   });
 
   it.each([
-    ['profitsharing', 'of profitsharing'],
-    ['Profit sharing!', 'of another type'],
-    [7, 'of another type'],
-    ['constructor', 'of constructor'],
-  ])('with the original type %j is of something else than a payment, and is not even opened', (originalType, words) => {
+    ['profitsharing', 'PROFITSHARING'],
+    ['profit-sharing.return', 'PROFIT_SHARING_RETURN'],
+    ['分账', 'OTHER_TYPE'],
+    ['x'.repeat(65), 'OTHER_TYPE'],
+    [7, 'OTHER_TYPE'],
+    ['constructor', 'CONSTRUCTOR'],
+  ])('with the original type %j is of something else than a payment, and is not even opened', (originalType, word) => {
     const { resource } = envelope('TRANSACTION.SUCCESS', transaction);
     for (const change of [{}, { algorithm: 'AEAD_SM4_GCM' }, { ciphertext: 1 }, { nonce: null }]) {
       for (const type of ['TRANSACTION.SUCCESS', 'REFUND.SUCCESS']) {
         expect(open({ ...envelope(type, {}), resource: { ...(resource as object), ...change, original_type: originalType } })).toEqual({
           apiV3KeyId: null,
-          reading: { outcome: 'read', notifications: [{ kind: 'not-handled', ...source(`${type} ${words}`), payNo: null }] },
+          reading: { outcome: 'read', notifications: [{ kind: 'not-handled', ...source(`${type} with ${word}`), payNo: null }] },
         });
       }
     }
@@ -167,7 +169,7 @@ describe('a WeChat Pay notification', () => {
       sp_mchid: '1900000100', sub_mchid: '1900000109', transaction_id: '420001', order_id: '1217752501', out_order_no: 'P20150806',
       receiver: { type: 'MERCHANT_ID', account: '1900000109', amount: 888, description: '运费/交易分账/及时奖励' }, success_time: '2026-11-24T15:30:00+08:00',
     };
-    expect(read('TRANSACTION.SUCCESS', sharing)).toEqual({ outcome: 'read', notifications: [{ kind: 'not-handled', ...source('TRANSACTION.SUCCESS of no trade'), payNo: null }] });
+    expect(read('TRANSACTION.SUCCESS', sharing)).toEqual({ outcome: 'read', notifications: [{ kind: 'not-handled', ...source('TRANSACTION.SUCCESS with NO_TRADE'), payNo: null }] });
     for (const type of ['PROFITSHARING.SUCCESS', 'PROFITSHARING.RETURN']) expect(read(type, sharing)).toMatchObject({ notifications: [{ kind: 'not-handled', providerType: type }] });
   });
 
@@ -184,7 +186,7 @@ describe('a WeChat Pay notification', () => {
   });
 
   it('of a type that is no word is not handled under a word that a metric can bear', () => {
-    for (const type of ['a b', '通知', 'X'.repeat(65), 'a\nb']) expect(open({ id: 'EV-1', event_type: type }).reading).toMatchObject({ notifications: [{ kind: 'not-handled', providerType: 'another type' }] });
+    for (const type of ['a b', '通知', 'X'.repeat(65), 'a\nb']) expect(open({ id: 'EV-1', event_type: type }).reading).toMatchObject({ notifications: [{ kind: 'not-handled', providerType: 'OTHER_TYPE' }] });
   });
 
   it.each([

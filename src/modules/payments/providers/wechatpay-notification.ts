@@ -5,7 +5,7 @@ import type { NotificationSource } from '../../../contracts/payment-notification
 import { parseJsonBody } from './json-body.ts';
 import type { Reading } from './provider.ts';
 import type { VerificationKey } from './verification-keys.ts';
-import { Id, malformed, malformedBy, notHandled, word } from './wechatpay-content.ts';
+import { Id, malformed, malformedBy, notHandled, wordOfOriginalType, wordOfType } from './wechatpay-content.ts';
 import { readRefund, refundStatusIn } from './wechatpay-refund.ts';
 import { decryptResource } from './wechatpay-resource.ts';
 import { readTransaction } from './wechatpay-transaction.ts';
@@ -51,10 +51,10 @@ export function openNotification(origin: Pick<NotificationSource, 'provider' | '
   const value = parseJsonBody(body);
   if (!envelopeCheck.Check(value)) return unopened(malformedBy(envelopeCheck, value, ''));
   const { event_type: eventType, create_time: createTime } = value;
-  const source = { ...origin, notificationId: value.id, providerType: word(eventType) };
+  const source = { ...origin, notificationId: value.id, providerType: wordOfType(eventType) };
   if (eventType !== TRANSACTION_TYPE && refundStatusIn(eventType) === null) return unopened({ outcome: 'read', notifications: [notHandled(source, null)] });
   const originalType = originalTypeOf(value.resource);
-  if (!ORIGINAL_TYPES.includes(originalType)) return unopened({ outcome: 'read', notifications: [notHandled(source, null, `of ${word(originalType)}`)] });
+  if (!ORIGINAL_TYPES.includes(originalType)) return unopened({ outcome: 'read', notifications: [notHandled(source, null, wordOfOriginalType(originalType))] });
   if (!sealedCheck.Check(value)) return unopened(malformedBy(sealedCheck, value, ''));
   const decryption = decryptResource(value.resource, keys);
   if (decryption.outcome === 'malformed') return unopened(malformed(`/resource/${decryption.field}`));

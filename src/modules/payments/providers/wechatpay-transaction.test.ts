@@ -70,7 +70,7 @@ describe('a combined order of WeChat Pay', () => {
 
   it('leaves a sub-order of another system out, and tells of the others', () => {
     expect(notificationsOf(combined([{ out_trade_no: 'p*1', trade_state: 'SUCCESS' }, subOrder(2)]))).toEqual([
-      { kind: 'not-handled', ...SOURCE, providerType: 'TRANSACTION.SUCCESS of another system', payNo: null },
+      { kind: 'not-handled', ...SOURCE, providerType: 'TRANSACTION.SUCCESS with FOREIGN_ORDER', payNo: null },
       succeeded(2, claims),
     ]);
   });

@@ -47,7 +47,7 @@ const subOrderCheck = Compile(SubOrder);
 export function readTransaction(resource: object, source: NotificationSource): Reading {
   if (COMBINED_MEMBERS.some((name) => Object.hasOwn(resource, name))) return readCombined(resource, source);
   // `original_type` is not to be relied on: of profit sharing `profitsharing` is documented, and `transaction` was seen.
-  if (!TRADE_MEMBERS.some((name) => Object.hasOwn(resource, name))) return { outcome: 'read', notifications: [notHandled(source, null, 'of no trade')] };
+  if (!TRADE_MEMBERS.some((name) => Object.hasOwn(resource, name))) return { outcome: 'read', notifications: [notHandled(source, null, 'NO_TRADE')] };
   const told = readTrade(resource, AT, source, readPaidTransaction);
   return 'kind' in told ? { outcome: 'read', notifications: [told] } : told;
 }
@@ -80,7 +80,7 @@ function readTrade(trade: unknown, at: string, source: NotificationSource, readP
   if (!stateCheck.Check(trade)) return malformedBy(stateCheck, trade, at);
   const { out_trade_no: payNo, trade_state: state } = trade;
   if (!isOurs(payNo)) return ofAnotherSystem(source);
-  if (state !== PAID) return notHandled(source, payNo, `with ${state}`);
+  if (state !== PAID) return notHandled(source, payNo, state);
   const paid = readPaid(trade, at);
   if ('outcome' in paid) return paid;
   const paidAt = toUtc(paid.trade.success_time);
