@@ -36,7 +36,7 @@ export function merchantClaims({ mchid, sp_mchid: spMchid, sub_mchid: subMchid }
 }
 
 export function currencyOf({ currency }: { readonly currency?: string | null }): string {
-  return (currency ?? '') === '' ? CURRENCY_DEFAULT : (currency as string);
+  return currency || CURRENCY_DEFAULT;
 }
 
 /** @returns ISO 8601 in UTC, or null for what is no time. */

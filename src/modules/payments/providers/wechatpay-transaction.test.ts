@@ -109,9 +109,13 @@ describe('a combined order of WeChat Pay', () => {
     expect(isOf({ mchid: '1900000109' }, first)).toBe(false);
   });
 
-  it('claims no app where it names none, and an empty merchant', () => {
-    expect(notificationsOf(combined([subOrder(1, { mchid: undefined })], { combine_appid: undefined }))).toMatchObject([{ claims: { mchid: '' } }]);
-    expect(notificationsOf(combined([subOrder(1)], { combine_appid: '' }))[0]).not.toHaveProperty('claims.appId');
+  it('claims no app where it names none, and who combined the orders where a sub-order names nobody', () => {
+    for (const nobody of [undefined, null, '']) {
+      expect(notificationsOf(combined([subOrder(1, { mchid: nobody })]))).toMatchObject([{ claims: { mchid: '1900000109' } }]);
+      expect(notificationsOf(combined([subOrder(1, { mchid: nobody, sub_mchid: '7' })]))).toMatchObject([{ claims: { mchid: '', spMchid: '1900000109', subMchid: '7', subAppId: '' } }]);
+      expect(notificationsOf(combined([subOrder(1, { mchid: nobody })], { combine_mchid: nobody }))).toMatchObject([{ claims: { mchid: '' } }]);
+      expect(notificationsOf(combined([subOrder(1)], { combine_appid: nobody }))[0]).not.toHaveProperty('claims.appId');
+    }
   });
 
   it('below a service provider claims it, its merchant and their apps', () => {

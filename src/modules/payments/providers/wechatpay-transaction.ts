@@ -30,7 +30,7 @@ const Transaction = Type.Object({
   // `total` and no other: `payer_total` is what a coupon left of it, in the buyer's currency.
   amount: Type.Object({ total: Amount, currency: OptionalCurrency }),
 });
-const Combined = Type.Object({ combine_appid: OptionalId, sub_orders: Type.Array(Type.Unknown(), { minItems: 1 }) });
+const Combined = Type.Object({ combine_appid: OptionalId, combine_mchid: OptionalId, sub_orders: Type.Array(Type.Unknown(), { minItems: 1 }) });
 const SubOrder = Type.Object({
   ...paidTrade,
   mchid: OptionalId,
@@ -58,7 +58,7 @@ export function readTransaction(resource: object, source: NotificationSource): R
  */
 function readCombined(resource: object, source: NotificationSource): Reading {
   if (!combinedCheck.Check(resource)) return malformedBy(combinedCheck, resource, AT);
-  const readPaid = (subOrder: unknown, at: string) => readPaidSubOrder(subOrder, at, resource.combine_appid ?? '');
+  const readPaid = (subOrder: unknown, at: string) => readPaidSubOrder(subOrder, at, resource);
   const notifications: Notification[] = [];
   for (const [index, subOrder] of resource.sub_orders.entries()) {
     const told = readTrade(subOrder, `${AT}/sub_orders/${index}`, source, readPaid);
@@ -96,20 +96,20 @@ function readPaidTransaction(trade: unknown, at: string): PaidTrade | Malformed 
   return { trade, total: amount.total, currency: currencyOf(amount), claims };
 }
 
-function readPaidSubOrder(subOrder: unknown, at: string, combineAppId: string): PaidTrade | Malformed {
+function readPaidSubOrder(subOrder: unknown, at: string, combined: Static<typeof Combined>): PaidTrade | Malformed {
   if (!subOrderCheck.Check(subOrder)) return malformedBy(subOrderCheck, subOrder, at);
   const { amount } = subOrder;
-  return { trade: subOrder, total: amount.total_amount, currency: currencyOf(amount), claims: subOrderClaims(subOrder, combineAppId) };
+  return { trade: subOrder, total: amount.total_amount, currency: currencyOf(amount), claims: subOrderClaims(subOrder, combined) };
 }
 
 /**
  * `mchid` is in whose name the sub-order was placed: the merchant, or, where there is a `sub_mchid`, its service provider.
- * The app is that of the whole order, where it is told. `combine_mchid`, who put the orders together, may be another
- * merchant, who is not paid.
+ * Only where it is not told, it is who combined the orders (`combine_mchid`), who may be another merchant. The app is that
+ * of the whole, where it is told.
  */
-function subOrderClaims({ mchid, sub_mchid: subMchid, sub_appid: subAppId }: Static<typeof SubOrder>, combineAppId: string): Claims {
-  const hasServiceProvider = (subMchid ?? '') !== '';
-  const merchant = hasServiceProvider ? { sp_mchid: mchid ?? '', sub_mchid: subMchid ?? '' } : { mchid: mchid ?? '' };
-  const app = combineAppId === '' ? {} : { [hasServiceProvider ? 'spAppId' : 'appId']: combineAppId };
-  return { ...merchantClaims(merchant), ...app, ...(hasServiceProvider ? { subAppId: subAppId ?? '' } : {}) };
+function subOrderClaims({ mchid, sub_mchid: subMchid, sub_appid: subAppId }: Static<typeof SubOrder>, { combine_appid: appId, combine_mchid: combineMchid }: Static<typeof Combined>): Claims {
+  // An empty text tells nothing either.
+  const placedBy = mchid || combineMchid || '';
+  if (!subMchid) return { ...merchantClaims({ mchid: placedBy }), ...(appId ? { appId } : {}) };
+  return { ...merchantClaims({ sp_mchid: placedBy, sub_mchid: subMchid }), subAppId: subAppId ?? '', ...(appId ? { spAppId: appId } : {}) };
 }
