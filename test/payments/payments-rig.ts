@@ -52,7 +52,8 @@ export interface WebhookAnswer {
 
 export const demoAccounts = await generateDemoAccounts();
 
-export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
+/** @param moreAccounts entries of an accounts file, beside the demo accounts. */
+export async function startPayments(storeUrl: string, moreAccounts: readonly object[] = []): Promise<PaymentsRig> {
   const lines: Record<string, unknown>[] = [];
   const reached: string[] = [];
   const log = recordingLogger(lines);
@@ -61,7 +62,7 @@ export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
   const reach: ReachWindow = (window, subject) => void reached.push(`${window} ${subject}`);
   const now = (): Date => new Date();
   const recent = createRecentPayments();
-  const accounts = readProviderAccounts(JSON.stringify(demoAccounts.accountsFile));
+  const accounts = readProviderAccounts(JSON.stringify({ accounts: [...demoAccounts.accountsFile.accounts, ...moreAccounts] }));
   const server = buildServer({ log, metrics, version: '0.0.0' });
   server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now, recent }), log }));
   server.register(paymentRoutes({ store }));

@@ -1,5 +1,5 @@
 import { createSign, generateKeyPairSync } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { SuccessToSign } from './outcome-to-sign.ts';
 import { STATUS_BY_OUTCOME, type ReceiveOutcome } from './provider.ts';
 import { signWechatPay, signWechatPayBody, type WechatPaySigningKey } from './sign-wechatpay.ts';
@@ -142,6 +142,22 @@ describe('WeChat Pay verification', () => {
     expect(outcomeOf({ ...signedAt(1), 'wechatpay-nonce': 'another' })).toBe('signature-mismatch');
   });
 
+  it('parses nothing before the signature is right, and takes a body of 1 MiB', () => {
+    const padded = Buffer.from(BODY.replace('{', `{"padding":"${'x'.repeat(1_048_576 - Buffer.byteLength(BODY) - 13)}",`));
+    expect(padded).toHaveLength(1_048_576);
+    expect(outcomeOf(signWechatPayBody(signingKey, padded, nowSeconds), padded)).toBe('pub+v3');
+    const parse = vi.spyOn(JSON, 'parse');
+    try {
+      expect(outcomeOf(signed, padded)).toBe('signature-mismatch');
+      expect(outcomeOf({ ...signed, 'wechatpay-nonce': 'n'.repeat(129) }, padded)).toBe('headers-malformed');
+      expect(parse).not.toHaveBeenCalled();
+      expect(outcomeOf(signed)).toBe('pub+v3');
+      expect(parse).toHaveBeenCalled();
+    } finally {
+      parse.mockRestore();
+    }
+  });
+
   it('refuses a probe like any wrong signature, and names it for the metrics', () => {
     const probe = signWechatPay(signingKey, paid, NOW, { probe: true });
     expect(probe.headers['wechatpay-signature']).toMatch(/^WECHATPAY\/SIGNTEST\//);
@@ -194,8 +210,19 @@ describe('what a WeChat Pay account expects', () => {
     expect(wechatpay.readAccount('main', fields).expects).toEqual({ mchid: '1' });
   });
 
+  it('below a service provider is its and the merchant’s number, and their apps where they are set', () => {
+    const fields = { path: 'account', provider: 'wechatpay', account: 'main', spMchid: '1', subMchid: '2', subAppId: 'wx2', keys: [platformKey], apiV3Keys: [apiV3Key] };
+    expect(wechatpay.readAccount('main', fields).expects).toEqual({ spMchid: '1', subMchid: '2', subAppId: 'wx2' });
+    expect(() => wechatpay.readAccount('main', { ...fields, mchid: '1' })).toThrow('account.spMchid cannot stand beside mchid');
+  });
+
   it('is CNY', () => {
     expect([...wechatpay.currencies]).toEqual(['CNY']);
+  });
+
+  it('is a charge of a fen at least, without an upper limit', () => {
+    expect(wechatpay.chargeProblem?.(0n, 'CNY')).toBe('WeChat Pay charges at least 0.01 CNY.');
+    expect([1n, 4500n, 10n ** 15n].map((amount) => wechatpay.chargeProblem?.(amount, 'CNY'))).toEqual([null, null, null]);
   });
 });
 

@@ -1,18 +1,26 @@
-import { verify, type KeyObject } from 'node:crypto';
+import { createVerify, type KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { optionalTextField, refuseUnknownFields, textField } from './account-fields.ts';
+import { refuseUnknownFields } from './account-fields.ts';
 import { decodeBase64 } from './base64.ts';
 import { freshnessProblem } from './freshness.ts';
 import { refused, RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type AccountFields, type Answer, type Provider, type ProviderAccount, type ReceiveOutcome, type RefusalReason, type Verification, type WebhookRequest } from './provider.ts';
 import { activeAt, type VerificationKey } from './verification-keys.ts';
 import { readApiV3Keys, readPlatformKeys, type PlatformKey } from './wechatpay-keys.ts';
+import { MERCHANT_FIELDS, readMerchant } from './wechatpay-merchant.ts';
 import { openNotification } from './wechatpay-notification.ts';
 
 /**
  * WeChat Pay API v3: `timestamp LF nonce LF body LF` signed with RSA PKCS #1 v1.5 and SHA-256, by the key that
  * `Wechatpay-Serial` names. The order here: headers → key → signature → time → decrypt → read.
  */
-export const wechatpay: Provider = { name: 'wechatpay', readAccount, answer, currencies: new Set(['CNY']) };
+export const wechatpay: Provider = { name: 'wechatpay', readAccount, answer, currencies: new Set(['CNY']), chargeProblem };
+
+/**
+ * In fen. An order of less is answered with PARAM_ERROR, `总金额…值低于最小值 1` (quoted in WeChat Pay's developer community,
+ * developers.weixin.qq.com/community/pay/doc/0008e0def849081adcb1f21ac61c00). No upper limit is documented for an ordinary
+ * order: those that there are depend on the merchant's trade and on the buyer.
+ */
+const CHARGE_MIN = 1n;
 
 /** From this difference on, in both directions, WeChat Pay's own libraries refuse. Each retry is signed afresh. */
 export const TIMESTAMP_DIFFERENCE_SECONDS = 300;
@@ -31,19 +39,22 @@ interface AccountKeys {
 }
 
 function readAccount(account: string, fields: AccountFields): ProviderAccount {
-  refuseUnknownFields(fields, ['provider', 'account', 'appId', 'mchid', 'keys', 'apiV3Keys']);
-  const mchid = textField(fields, 'mchid', /^\d{1,32}$/, "the merchant's number, as text");
-  // Without an app id it is not checked: a merchant may be paid through several apps.
-  const appId = optionalTextField(fields, 'appId', /^[A-Za-z0-9_-]{1,32}$/, "the app's id, wx…");
+  refuseUnknownFields(fields, ['provider', 'account', ...MERCHANT_FIELDS, 'keys', 'apiV3Keys']);
+  const expects = readMerchant(fields);
   const keys: AccountKeys = { platformKeys: readPlatformKeys(fields), apiV3Keys: readApiV3Keys(fields) };
   return {
     provider: wechatpay.name,
     account,
-    expects: { mchid, ...(appId === null ? {} : { appId }) },
+    expects,
     verify: (request, now) => verifyRequest(account, keys, request, now),
   };
 }
 
+function chargeProblem(amount: bigint): string | null {
+  return amount < CHARGE_MIN ? 'WeChat Pay charges at least 0.01 CNY.' : null;
+}
+
+/** Before the signature is found right, no more is done than one hash over the body: nothing of it is parsed. */
 function verifyRequest(account: string, { platformKeys, apiV3Keys }: AccountKeys, { headers, body }: WebhookRequest, now: Date): Verification {
   const read = readHeaders(headers);
   if ('refused' in read) return refused(read.refused);
@@ -52,8 +63,9 @@ function verifyRequest(account: string, { platformKeys, apiV3Keys }: AccountKeys
   if (key === undefined) return refused('unknown-serial');
   if (activeAt([key], now).length === 0) return refused('no-active-key');
 
-  const signed = Buffer.concat([Buffer.from(`${timestamp}\n${nonce}\n`), body, Buffer.from('\n')]);
-  if (!verify('RSA-SHA256', signed, key.key, signature)) return refused('signature-mismatch');
+  // Piece by piece: a copy of the largest body would be memory that a forger can ask for.
+  const verifier = createVerify('RSA-SHA256').update(`${timestamp}\n${nonce}\n`).update(body).update('\n');
+  if (!verifier.verify(key.key, signature)) return refused('signature-mismatch');
   // Whole seconds: a difference of exactly the limit is refused, as by the official Go library.
   const problem = freshnessProblem(timestamp, now, TIMESTAMP_DIFFERENCE_SECONDS - 1);
   if (problem !== null) return refused(problem);
