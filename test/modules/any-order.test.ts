@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PaymentMessage } from '../../src/contracts/payment-messages.ts';
 import { learningHandler } from '../../src/modules/learning/index.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import { expectedRows, type Rows } from './expected-rows.ts';
 import { AMOUNT, drawCustomer, FREE_FROM, randomFrom, shuffled, VALID_DAYS, type Customer, type Random } from './random-shop.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -10,7 +11,7 @@ import { openShop, type Shop } from './shop.ts';
  * The promise of both modules: whatever order, batches and repetitions the messages of a set arrive in, the same rows come
  * of it, and they are those that a plain reading of the rules gives (expected-rows.ts).
  */
-const HANDLERS = [ordersHandler(), learningHandler()];
+const HANDLERS = [ordersHandler({ writeWorkItems }), learningHandler()];
 const ROUNDS = 200;
 const CUSTOMERS_PER_ROUND = 5;
 const BATCH_MAX = 40;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { learningHandler } from '../../src/modules/learning/index.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import { connectDatabase, migrate } from '../../src/platform/database/database.ts';
 import { createTestDatabase, freshPath } from '../harness/services.ts';
 import { paid, refunded } from './shop.ts';
@@ -63,7 +64,7 @@ it('payments that were applied by the version before can be refunded, whichever 
       const facts = { outBusinessId: `s-${name}`, orderId: `o-${name}`, userId: `u-${name}`, payNo: `p-${name}`, providerTradeNo: `T-${name}`, paidAt: paidAt.toISOString() };
       // What a module has not applied yet still comes as a message, and so does the refund.
       const success = { ...paid(facts), id: String(index) };
-      await db.$transaction((transaction) => ordersHandler().apply(transaction, [...(orders ? [] : [success]), refunded(facts)]));
+      await db.$transaction((transaction) => ordersHandler({ writeWorkItems }).apply(transaction, [...(orders ? [] : [success]), refunded(facts)]));
       await db.$transaction((transaction) => learningHandler().apply(transaction, [...(learning ? [] : [success]), refunded(facts)]));
     }
     expect((await db.order.findMany({ where: { orderType: '60201' } })).map(({ status }) => status)).toEqual(CASES.map(() => '600004'));

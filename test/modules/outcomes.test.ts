@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import { closing, open, orderOf, placeCourseOrder, refund, success } from './course-order.ts';
 import { apply, openShop, permutations, type Shop } from './shop.ts';
 
 /** What refunds and closings do to pay records and orders; successes alone are in orders.test.ts. */
-const handler = ordersHandler();
+const handler = ordersHandler({ writeWorkItems });
 
 let shop: Shop;
 beforeAll(async () => {

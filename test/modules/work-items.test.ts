@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import { closing, open, orderOf, placeCourseOrder, refund, success, type Placed } from './course-order.ts';
 import { apply, openShop, type Shop } from './shop.ts';
 
-const handler = ordersHandler();
+const handler = ordersHandler({ writeWorkItems });
 const at = (hour: number): string => new Date(Date.UTC(2026, 10, 24, hour)).toISOString();
 
 let shop: Shop;
