@@ -34,10 +34,7 @@ const Item = Type.Object(WorkItemFields);
 
 /** Operators' routes, to be registered under `/admin` inside a scope that has set `request.actor`. */
 export function workItemRoutes({ db, now, recordAction, refundedTotals }: WorkItemRoutesDeps): FastifyPluginAsyncTypebox {
-  async function withTotals(items: readonly WorkItemView[]) {
-    const totals = await refundedTotals(items.flatMap(({ payNo }) => payNo ?? []));
-    return items.map((item) => ({ ...item, refundedTotal: (totals.get(item.payNo ?? '') ?? 0n).toString() }));
-  }
+  const totalsOf = (items: readonly WorkItemView[]) => refundedTotals(items.flatMap(({ payNo }) => payNo ?? []));
 
   return async (app) => {
     app.get('/work-items', {
@@ -55,7 +52,8 @@ export function workItemRoutes({ db, now, recordAction, refundedTotals }: WorkIt
       },
     }, async ({ query }) => {
       const { items, total } = await listWorkItems(db, query);
-      return { items: await withTotals(items), page: query.page, pageSize: query.pageSize, total };
+      const totals = await totalsOf(items);
+      return { items: items.map((item) => withTotal(item, totals)), page: query.page, pageSize: query.pageSize, total };
     });
 
     app.post('/work-items/:payNo/settle', {
@@ -70,10 +68,13 @@ export function workItemRoutes({ db, now, recordAction, refundedTotals }: WorkIt
     }, async ({ params: { payNo: target }, body: { note }, actor }) => {
       const settle = async () => viewWorkItem(await settleWorkItem(db, target, { by: actor, note, at: now() }));
       const item = await recordAction({ actor, action: 'work-item.settle', target, detail: { note } }, settle, wordsOf);
-      const [view] = await withTotals([item]);
-      return view!;
+      return withTotal(item, await totalsOf([item]));
     });
   };
+}
+
+function withTotal(item: WorkItemView, totals: ReadonlyMap<string, bigint>) {
+  return { ...item, refundedTotal: (totals.get(item.payNo ?? '') ?? 0n).toString() };
 }
 
 function wordsOf({ kind, currency, amountToGiveBack, subject, detail }: WorkItemView): string {
