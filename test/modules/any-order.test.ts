@@ -12,7 +12,7 @@ import { openShop, type Shop } from './shop.ts';
  * of it, and they are those that a plain reading of the rules gives (expected-rows.ts).
  */
 const HANDLERS = [ordersHandler({ writeWorkItems }), learningHandler()];
-const ROUNDS = 150;
+const ROUNDS = 100;
 const CUSTOMERS_PER_ROUND = 5;
 const BATCH_MAX = 40;
 const SEED = 20261124;

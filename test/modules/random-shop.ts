@@ -71,7 +71,7 @@ type Facts = Parameters<typeof paid>[0];
 function drawReturns(facts: Facts, time: () => string, random: Random): PaymentMessage[] {
   const messages: PaymentMessage[] = [];
   let [total, due] = [0n, 0n];
-  while (random(5) > 0) {
+  while (random(4) > 0) {
     const amount = BigInt(1 + random(2) * random(1000));
     const returns = () => ({ ...facts, refundedTotal: total.toString(), refundDue: due.toString() });
     const dispute = { disputeId: `dp_${random(2)}`, disputedAmount: amount.toString() };
