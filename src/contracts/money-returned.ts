@@ -34,6 +34,7 @@ export function lastInLog(messages: readonly PaymentMessage[], keyOf: (message: 
  */
 export function returnedMoney(messages: readonly PaymentMessage[]): readonly ReturnedMoney[] {
   const telling = messages.filter(({ type }) => MONEY_RETURNED_TYPES.has(type));
+  if (telling.length === 0) return [];
   return lastInLog(telling, ({ payment }) => payment.payNo).map(readReturned);
 }
 

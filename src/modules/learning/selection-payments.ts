@@ -46,15 +46,21 @@ interface Payment {
 
 /** One entry per selection and payment: a statement may write a row only once. */
 function paymentsOf(messages: readonly PaymentMessage[]): Payment[] {
-  const groups = Map.groupBy(messages, ({ businessKey1, payment }) => JSON.stringify([businessKey1, payment.payNo]));
-  return [...groups.values()].map((group) => {
-    const [success] = group.filter(({ type }) => type === 'PaymentSucceeded').toSorted(byPaidAt);
-    return { message: group[0] as PaymentMessage, success, returned: returnedMoney(group)[0] };
-  });
+  // The length keeps two pairs of ids apart that read the same one after the other.
+  const groups = Map.groupBy(messages, ({ businessKey1, payment: { payNo } }) => `${payNo.length} ${payNo}${businessKey1}`);
+  return [...groups.values()].map((group) => ({ message: group[0] as PaymentMessage, success: earliestSuccess(group), returned: returnedMoney(group)[0] }));
 }
 
-function byPaidAt(a: PaymentMessage, b: PaymentMessage): number {
-  return Date.parse(a.payment.paidAt ?? '') - Date.parse(b.payment.paidAt ?? '');
+function earliestSuccess(messages: readonly PaymentMessage[]): PaymentMessage | undefined {
+  let earliest: PaymentMessage | undefined;
+  for (const message of messages) {
+    if (message.type === 'PaymentSucceeded' && (earliest === undefined || paidAtMs(message) < paidAtMs(earliest))) earliest = message;
+  }
+  return earliest;
+}
+
+function paidAtMs({ payment }: PaymentMessage): number {
+  return Date.parse(payment.paidAt ?? '');
 }
 
 /**

@@ -1,5 +1,5 @@
 import { RequestError } from '../../contracts/errors.ts';
-import type { WorkItem } from '../../generated/prisma/client.ts';
+import type { Prisma, WorkItem } from '../../generated/prisma/client.ts';
 import type { Database } from '../../platform/database/database.ts';
 
 export interface Settlement {
@@ -9,9 +9,9 @@ export interface Settlement {
 }
 
 /** As the database writes them; no payNo looks like one, for those are 19 digits (row-ids.ts). */
-const ITEM_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** A few kinds, and some disputes at most, stand on one payment. */
-const CANDIDATES_MAX = 100;
+const ITEM_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** A few kinds, and some disputes at most, stand on one payment; an answer lists no more. */
+const LISTED_MAX = 100;
 
 /**
  * Order: the item found → written while it is still open, with what was due at that moment. Two who settle at once: one does.
@@ -29,21 +29,23 @@ export async function settleWorkItem(db: Database, target: string, { by, note, a
   return item;
 }
 
+/** The open item that is meant; where none is, the one that was closed last, to say what became of it. */
 async function findItem(db: Database, target: string): Promise<WorkItem> {
-  const items = await db.workItem.findMany({
-    where: ITEM_ID.test(target) ? { id: target } : { payNo: target },
-    orderBy: [{ since: 'asc' }, { key: 'asc' }],
-    take: CANDIDATES_MAX,
-  });
-  const open = items.filter(({ state }) => state === 'open');
+  const where = ITEM_ID.test(target) ? { id: target } : { payNo: target };
+  const open = await db.workItem.findMany({ where: { ...where, state: 'open' }, orderBy: [{ since: 'asc' }, { key: 'asc' }], take: LISTED_MAX });
   if (open.length > 1) throw ambiguous(target, open);
-  const item = open[0] ?? items.toSorted((a, b) => closedAtMs(b) - closedAtMs(a))[0];
+  const item = open[0] ?? (await lastClosed(db, where));
   if (item === undefined) throw new RequestError(404, 'work-item-unknown', `Nothing of ${target} waits, or has waited, for an operator.`);
   return item;
 }
 
-function closedAtMs({ endedAt, settledAt }: WorkItem): number {
-  return (endedAt ?? settledAt)?.getTime() ?? 0;
+async function lastClosed(db: Database, where: Prisma.WorkItemWhereInput): Promise<WorkItem | undefined> {
+  const [ended, settled] = await Promise.all([
+    db.workItem.findFirst({ where: { ...where, state: 'ended' }, orderBy: { endedAt: 'desc' } }),
+    db.workItem.findFirst({ where: { ...where, state: 'settled' }, orderBy: { settledAt: 'desc' } }),
+  ]);
+  if (ended === null || settled === null) return ended ?? settled ?? undefined;
+  return Number(ended.endedAt) > Number(settled.settledAt) ? ended : settled;
 }
 
 function ambiguous(payNo: string, open: readonly WorkItem[]): RequestError {
