@@ -3,11 +3,12 @@ import type { Config } from './config.ts';
 import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
 import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
-import { ordersHandler, ordersRoutes, workItemRoutes } from './modules/orders/index.ts';
+import { ordersHandler, ordersRoutes, refundedTotals } from './modules/orders/index.ts';
 import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
 import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
+import { openItemsOfOrder, workItemRoutes, writeWorkItems } from './modules/work-items/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
@@ -149,7 +150,7 @@ interface Parts {
   readonly workers: () => Record<string, WorkerHealth>;
 }
 
-const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler() };
+const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler({ writeWorkItems }) };
 
 async function registerRoutes(server: Server, parts: Parts): Promise<void> {
   const { input, metrics, store, db, binding, brokers, recent, arrivals } = parts;
@@ -166,6 +167,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
       ordersRoutes({
         db,
         now,
+        openItemsOf: (orderId) => openItemsOfOrder(db, orderId),
         findSelectionPrice: (selectionId) => findSelectionPrice(db, selectionId),
         requestPayment: createRequestPayment({ store, now, recent, onRequested: (payNo) => arrivals.note({ payNo }) }),
         accountFor: (provider, account) => (accounts.find(provider, account) === null ? null : (providersByName.get(provider) ?? null)),
@@ -180,7 +182,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
       await operators.register(
         adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, ...sightsOf(binding), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan, actor), queueDepth: (queue) => brokers.queueDepth(queue) }),
       );
-      await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action) }));
+      await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action), refundedTotals: (payNos) => refundedTotals(db, payNos) }));
     },
     { prefix: '/admin' },
   );

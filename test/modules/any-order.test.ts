@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { PaymentMessage } from '../../src/contracts/payment-messages.ts';
 import { learningHandler } from '../../src/modules/learning/index.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import { expectedRows, type Rows } from './expected-rows.ts';
 import { AMOUNT, drawCustomer, FREE_FROM, randomFrom, shuffled, VALID_DAYS, type Customer, type Random } from './random-shop.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -10,8 +11,8 @@ import { openShop, type Shop } from './shop.ts';
  * The promise of both modules: whatever order, batches and repetitions the messages of a set arrive in, the same rows come
  * of it, and they are those that a plain reading of the rules gives (expected-rows.ts).
  */
-const HANDLERS = [ordersHandler(), learningHandler()];
-const ROUNDS = 200;
+const HANDLERS = [ordersHandler({ writeWorkItems }), learningHandler()];
+const ROUNDS = 100;
 const CUSTOMERS_PER_ROUND = 5;
 const BATCH_MAX = 40;
 const SEED = 20261124;
@@ -37,7 +38,10 @@ it(`${ROUNDS} random sets of messages, in random orders, batches and multiplicit
   // The sets are worth something only when they lead everywhere.
   const orders = [...rows.values()].flatMap((row) => row.orders);
   expect(new Set(orders.map(({ status }) => status))).toEqual(new Set(['600001', '600002', '600003', '600004']));
-  expect(new Set(orders.flatMap(({ records }) => records.map(({ workItem }) => workItem)))).toEqual(new Set([null, 'overpaid', 'paid-after-close']));
+  const kinds = orders.flatMap(({ records }) => records.flatMap(({ workItems }) => workItems.map((words) => words.split(' ')[0])));
+  expect(new Set(kinds)).toEqual(new Set(['overpaid', 'paid-after-close', 'refund-failed', 'disputed']));
+  const fallen = customers.flatMap((customer) => customer.orders.flatMap((order) => order.messages)).filter(({ type }) => type === 'PaymentRefundFailed').length;
+  expect(fallen).toBeGreaterThan(ROUNDS);
   const withdrawn = [...rows.values()].flatMap((row) => row.selections).filter(({ refundedAt }) => refundedAt !== null).length;
   expect(withdrawn).toBeGreaterThan(ROUNDS);
 });
@@ -67,7 +71,7 @@ async function applyAll(messages: readonly PaymentMessage[]): Promise<void> {
 }
 
 function wordsOf({ orders }: Customer): string[] {
-  return orders.flatMap(({ messages }) => messages.map(({ id, type, payment }) => [id, type, payment.payNo, payment.refundedTotal, payment.paidAt ?? payment.refundedAt ?? payment.closedAt].join(' ')));
+  return orders.flatMap(({ messages }) => messages.map(({ generation, id, type, payment }) => [generation, id, type, payment.payNo, payment.refundedTotal, payment.refundDue, payment.outcome, payment.paidAt ?? payment.refundedAt ?? payment.failedAt ?? payment.disputedAt ?? payment.closedAt].join(' ')));
 }
 
 async function insert(customers: readonly Customer[]): Promise<void> {
@@ -88,11 +92,14 @@ async function insert(customers: readonly Customer[]): Promise<void> {
 }
 
 async function read(): Promise<Map<string, Rows>> {
-  const [orders, selections, courses] = await Promise.all([
+  const [orders, selections, courses, items] = await Promise.all([
     shop.db.order.findMany({ include: { payRecords: { orderBy: { payNo: 'asc' } } }, orderBy: { orderId: 'asc' } }),
     shop.db.selection.findMany({ where: { selectionType: '700002' }, orderBy: { selectionId: 'asc' } }),
     shop.db.myCourse.findMany(),
+    shop.db.workItem.findMany({ where: { state: 'open' } }),
   ]);
+  const itemsOf = Map.groupBy(items, ({ payNo }) => payNo);
+  const workItemsOf = (payNo: string) => (itemsOf.get(payNo) ?? []).map(({ kind, amount, amountDue, dueBy, detail }) => `${kind} ${amount} ${amountDue} ${dueBy?.toISOString() ?? null} ${detail}`).toSorted();
   const ordersOf = Map.groupBy(orders, ({ userId }) => userId);
   const selectionsOf = Map.groupBy(selections, ({ userId }) => userId);
   const courseOf = new Map(courses.map((row) => [row.userId, row]));
@@ -100,8 +107,8 @@ async function read(): Promise<Map<string, Rows>> {
     orders: own.map(({ orderId, status, paidPayNo, paidAt, payRecords }) => ({
       orderId, status, paidPayNo, paidAt,
       records: payRecords.map((row) => ({
-        payNo: row.payNo, status: row.status, paidAt: row.paidAt, refundedTotal: row.refundedTotal.toString(), refundedAt: row.refundedAt, closedAt: row.closedAt,
-        workItem: row.status !== '601002' ? null : row.overpaid ? 'overpaid' : row.closedAt === null ? null : 'paid-after-close',
+        payNo: row.payNo, status: row.status, paidAt: row.paidAt, refundedTotal: row.refundedTotal.toString(), refundedAt: row.refundedAt, refundDue: row.refundDue.toString(),
+        closedAt: row.closedAt, workItems: workItemsOf(row.payNo),
       })),
     })),
     selections: (selectionsOf.get(userId) ?? []).map(({ selectionId, status, validFrom, validTo, refundedAt }) => ({ selectionId, status, validFrom, validTo, refundedAt })),

@@ -1,7 +1,7 @@
 import { OrderType } from '../../src/contracts/codes.ts';
 import type { PaymentMessage } from '../../src/contracts/payment-messages.ts';
 import type { OrderView } from '../../src/modules/orders/order-schemas.ts';
-import { closed, newUser, paid, publish, refunded, select, type Shop } from './shop.ts';
+import { closed, disputeClosed, disputed, newUser, paid, publish, refunded, refundFailed, select, type Shop } from './shop.ts';
 
 /** An order for a selected course, and what is told of its payments. */
 export interface Placed {
@@ -35,3 +35,6 @@ const factsOf = ({ orderId, outBusinessId, userId }: Placed, payNo: string, told
 export const success = (order: Placed, payNo: string, told: Told = {}): PaymentMessage => paid(factsOf(order, payNo, told));
 export const refund = (order: Placed, payNo: string, told: Told = {}): PaymentMessage => refunded(factsOf(order, payNo, told));
 export const closing = (order: Placed, payNo: string, told: Told = {}): PaymentMessage => closed(factsOf(order, payNo, told));
+export const failure = (order: Placed, payNo: string, told: Told = {}): PaymentMessage => refundFailed(factsOf(order, payNo, told));
+export const dispute = (order: Placed, payNo: string, told: Told = {}): PaymentMessage => disputed(factsOf(order, payNo, told));
+export const disputeEnd = (order: Placed, payNo: string, told: Told = {}): PaymentMessage => disputeClosed(factsOf(order, payNo, told));

@@ -3,10 +3,11 @@ import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { OrderType } from '../../src/contracts/codes.ts';
 import { learningHandler } from '../../src/modules/learning/index.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import { open, orderOf, placeCourseOrder, success, type Placed } from './course-order.ts';
 import { apply, newUser, openShop, paid, permutations, publish, select, type Shop } from './shop.ts';
 
-const handler = ordersHandler();
+const handler = ordersHandler({ writeWorkItems });
 
 let shop: Shop;
 beforeAll(async () => {

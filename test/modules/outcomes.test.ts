@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import { closing, open, orderOf, placeCourseOrder, refund, success } from './course-order.ts';
 import { apply, openShop, permutations, type Shop } from './shop.ts';
 
 /** What refunds and closings do to pay records and orders; successes alone are in orders.test.ts. */
-const handler = ordersHandler();
+const handler = ordersHandler({ writeWorkItems });
 
 let shop: Shop;
 beforeAll(async () => {
@@ -32,16 +33,17 @@ describe('a refund', () => {
     expect(await askToOpen(order.orderId)).toEqual([409, 'urn:paynotify:problem:order-not-payable']);
   });
 
-  it('in part leaves both paid and shows the sum; the last part makes it full; a smaller sum told late takes nothing back', async () => {
+  it('in part leaves both paid and shows the sum; the last part makes it full; a sum from earlier in the log that comes late takes nothing back', async () => {
     const order = await placeCourseOrder(shop);
     const payNo = await open(shop, order);
     await apply(shop, handler, success(order, payNo));
+    const late = refund(order, payNo, { refundedTotal: '400', refundedAt: '2026-11-24T00:00:00.000Z' });
     await apply(shop, handler, refund(order, payNo, { refundedTotal: '500' }));
     expect(await orderOf(shop, order)).toMatchObject({ status: '600002', refundedTotal: '500', workItems: [], payRecords: [{ status: '601002', refundedTotal: '500' }] });
     await apply(shop, handler, refund(order, payNo, { refundedTotal: '1998' }));
     expect(await orderOf(shop, order)).toMatchObject({ status: '600002', refundedTotal: '1998' });
     await apply(shop, handler, refund(order, payNo, { refundedTotal: '1999' }));
-    await apply(shop, handler, refund(order, payNo, { refundedTotal: '500', refundedAt: '2026-11-24T00:00:00.000Z' }));
+    await apply(shop, handler, late);
     expect(await orderOf(shop, order)).toMatchObject({ status: '600004', refundedTotal: '1999', payRecords: [{ refundedAt: '2026-11-25T08:00:00.000Z' }] });
   });
 

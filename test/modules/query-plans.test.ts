@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PaymentMessage } from '../../src/contracts/payment-messages.ts';
 import { learningHandler } from '../../src/modules/learning/index.ts';
 import { ordersHandler } from '../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../src/modules/work-items/index.ts';
 import type { ModuleHandler } from '../../src/platform/consumer/module-handler.ts';
 import type { Transaction } from '../../src/platform/database/database.ts';
-import { closed, openShop, paid, refunded, type Shop } from './shop.ts';
+import { closed, disputeClosed, disputed, openShop, paid, refunded, refundFailed, type Shop } from './shop.ts';
 
 /**
  * A batch looks up its own rows. It may not read a table from end to end, with statistics of it or without. (my_courses
@@ -12,7 +13,7 @@ import { closed, openShop, paid, refunded, type Shop } from './shop.ts';
  */
 const ROWS = 20_000;
 const BATCH = 300;
-const TABLES = ['pay_records', 'orders', 'selection_payments', 'selections'];
+const TABLES = ['pay_records', 'orders', 'selection_payments', 'selections', 'work_items'];
 
 let shop: Shop;
 beforeAll(async () => {
@@ -38,6 +39,8 @@ function seed(): string[] {
     `INSERT INTO selection_payments (selection_id, pay_no, amount, paid_at) SELECT 's' || i, 'p' || i, 1999, now() FROM ${numbers} WHERE i % 2 = 1`,
     `INSERT INTO my_courses (user_id, course_id, selection_id, course_name, company_id, course_type, valid_from, valid_to)
      SELECT 'u' || i, 'c', 's' || i, 'C', 'c', '700002', now(), now() + interval '720 hours' FROM ${numbers} WHERE i % 2 = 1`,
+    `INSERT INTO work_items (key, kind, pay_no, order_id, amount, currency, since, state, ended_at)
+     SELECT 'refund-failed:p' || i, 'refund-failed', 'p' || i, 'o' || i, 1, 'CNY', now(), CASE WHEN i % 3 = 0 THEN 'open' ELSE 'ended' END, CASE WHEN i % 3 = 0 THEN NULL ELSE now() END FROM ${numbers} WHERE i % 2 = 1`,
   ];
 }
 
@@ -69,8 +72,10 @@ describe.each([['without statistics', 0], ['with statistics', ROWS / 2]])('%s', 
     ['successes', batch(from, (index) => paid(facts(index)))],
     ['refunds', batch(from + 1, (index) => refunded(facts(index)))],
     ['closings and refunds in part', batch(from + 2 * BATCH, (index) => (index % 4 === 0 ? closed(facts(index)) : refunded({ ...facts(index + 1), refundedTotal: '1' })))],
+    ['refunds that failed', batch(from + 1, (index) => refundFailed(facts(index)))],
+    ['disputes and their ends', batch(from + 1, (index) => (index % 4 === 1 ? disputed(facts(index)) : disputeClosed(facts(index))))],
   ])('no batch of %s reads a table from end to end', async (_, messages) => {
-    for (const handler of [ordersHandler(), learningHandler()]) expect([handler.module, await scansOf(handler, messages)]).toEqual([handler.module, []]);
+    for (const handler of [ordersHandler({ writeWorkItems }), learningHandler()]) expect([handler.module, await scansOf(handler, messages)]).toEqual([handler.module, []]);
   });
 });
 

@@ -6,8 +6,9 @@ import { recordAction } from '../../src/modules/admin/index.ts';
 import { findSelectionPrice, learningRoutes } from '../../src/modules/learning/index.ts';
 import type { OrderView } from '../../src/modules/orders/order-schemas.ts';
 import type { PayableAccount } from '../../src/modules/orders/open-payment.ts';
-import { ordersRoutes, workItemRoutes } from '../../src/modules/orders/index.ts';
+import { ordersRoutes, refundedTotals } from '../../src/modules/orders/index.ts';
 import { stripe } from '../../src/modules/payments/providers/stripe.ts';
+import { openItemsOfOrder, workItemRoutes } from '../../src/modules/work-items/index.ts';
 import type { ModuleHandler } from '../../src/platform/consumer/module-handler.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { buildServer, type Server } from '../../src/platform/http/build-server.ts';
@@ -80,12 +81,12 @@ export async function openShop(): Promise<Shop> {
   };
   const now = () => shop.time;
   await server.register(learningRoutes({ db, now }));
-  await server.register(ordersRoutes({ db, now, findSelectionPrice: (id) => findSelectionPrice(db, id), requestPayment, accountFor: (provider) => PROVIDERS[provider] ?? null }));
+  await server.register(ordersRoutes({ db, now, openItemsOf: (id) => openItemsOfOrder(db, id), findSelectionPrice: (id) => findSelectionPrice(db, id), requestPayment, accountFor: (provider) => PROVIDERS[provider] ?? null }));
 
   await server.register(
     async (operators) => {
       operators.addHook('onRequest', async (request) => void (request.actor = 'alice'));
-      await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action) }));
+      await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action), refundedTotals: (payNos) => refundedTotals(db, payNos) }));
     },
     { prefix: '/admin' },
   );
@@ -128,10 +129,27 @@ export function paid(facts: Facts): PaymentMessage {
   return messageOf('PaymentSucceeded', { paidAt: '2026-11-24T08:00:00.000Z', ...facts });
 }
 
-/** @param refundedTotal of all refunds so far; in full unless it is given. */
+/** @param refundedTotal of all that went back; in full unless it is given. */
 export function refunded(facts: Facts): PaymentMessage {
   const { refundedTotal = facts.amount ?? '1999' } = facts;
-  return messageOf('PaymentRefunded', { refundId: null, refundAmount: null, refundedTotal, refundedAt: '2026-11-25T08:00:00.000Z', ...facts });
+  return messageOf('PaymentRefunded', { refundId: null, refundAmount: null, refundedTotal, refundDue: '0', refundedAt: '2026-11-25T08:00:00.000Z', ...facts });
+}
+
+/** @param refundedTotal after it, nothing unless it is given; what failed is due again. */
+export function refundFailed(facts: Facts): PaymentMessage {
+  const { refundAmount = facts.amount ?? '1999', refundedTotal = '0' } = facts;
+  return messageOf('PaymentRefundFailed', { refundId: 'R1', refundAmount, refundedTotal, refundDue: refundAmount ?? '0', reason: 'expired_or_canceled_card', failedAt: '2026-11-26T08:00:00.000Z', ...facts });
+}
+
+/** @param refundedTotal after it: nothing as long as the money was not withdrawn. */
+export function disputed(facts: Facts): PaymentMessage {
+  const { disputedAmount = facts.amount ?? '1999' } = facts;
+  return messageOf('PaymentDisputed', { disputeId: 'dp_1', disputedAmount, refundedTotal: '0', refundDue: '0', reason: 'fraudulent', dueBy: '2026-12-10T23:59:59.000Z', disputedAt: '2026-11-27T08:00:00.000Z', ...facts });
+}
+
+export function disputeClosed(facts: Facts): PaymentMessage {
+  const { disputedAmount = facts.amount ?? '1999', outcome = 'lost' } = facts;
+  return messageOf('PaymentDisputeClosed', { disputeId: 'dp_1', disputedAmount, outcome, refundedTotal: outcome === 'lost' ? disputedAmount : '0', refundDue: '0', closedAt: '2026-12-20T08:00:00.000Z', ...facts });
 }
 
 export function closed(facts: Facts): PaymentMessage {

@@ -1,6 +1,7 @@
 import { MODULE_QUEUES } from '../../../src/contracts/topology.ts';
 import { learningHandler } from '../../../src/modules/learning/index.ts';
 import { ordersHandler } from '../../../src/modules/orders/index.ts';
+import { writeWorkItems } from '../../../src/modules/work-items/index.ts';
 import { connectBroker } from '../../../src/platform/broker/connect.ts';
 import { createConsumer } from '../../../src/platform/consumer/consumer.ts';
 import { connectDatabase } from '../../../src/platform/database/database.ts';
@@ -15,7 +16,7 @@ import { bindToAny } from '../setup/bind-store.ts';
 
 const POOL_SIZE = 8;
 const CLOSE_MS = 3_000;
-const HANDLERS = [learningHandler(), ordersHandler()];
+const HANDLERS = [learningHandler(), ordersHandler({ writeWorkItems })];
 
 /** Both modules' consumers as production runs them, alone: what `republish` left in the queues is applied. */
 export function apply(bench: Bench): Promise<Measurement> {

@@ -14,13 +14,13 @@ import { refreshSelections, writePayments } from './selection-payments.ts';
 export function learningHandler(): ModuleHandler {
   return {
     module: 'learning',
-    actsOn: ({ messageType, businessKey2 }) => ACTED_ON.has(messageType) && businessKey2 === OrderType.course,
+    actsOn: ({ messageType, businessKey2 }) => !IGNORED.has(messageType) && businessKey2 === OrderType.course,
     apply,
   };
 }
 
-/** A closed or failed payment has bought nothing, and takes nothing away. */
-const ACTED_ON: ReadonlySet<string> = new Set([MESSAGE_TYPES.PaymentSucceeded, MESSAGE_TYPES.PaymentRefunded]);
+/** A closed payment, or one that failed, has bought nothing, and takes nothing away. */
+const IGNORED: ReadonlySet<string> = new Set([MESSAGE_TYPES.PaymentAttemptFailed, MESSAGE_TYPES.PaymentClosed]);
 
 interface LockedSelection {
   readonly selection_id: string;
@@ -49,7 +49,7 @@ async function lockSelections(transaction: Transaction, messages: readonly Payme
 }
 
 function check(message: PaymentMessage, selection: LockedSelection | undefined): void {
-  const { payNo, userId } = message.payment;
+  const { payNo, userId, amount, paidAmount = amount } = message.payment;
   const id = message.businessKey1;
   if (selection === undefined) throw new MessageError('selection-unknown', `Payment ${payNo} is of selection ${id}, which does not exist.`);
   if (selection.user_id !== userId) {
@@ -58,6 +58,7 @@ function check(message: PaymentMessage, selection: LockedSelection | undefined):
   if (selection.selection_type !== SelectionType.charged) {
     throw new MessageError('selection-not-charged', `Payment ${payNo} is of selection ${id}, which is free.`);
   }
+  if (BigInt(paidAmount) > BigInt(amount)) throw new MessageError('amount-mismatch', `Payment ${payNo} says that ${paidAmount} was paid of ${amount}.`);
 }
 
 function userCourses(selections: Iterable<LockedSelection>): UserCourse[] {

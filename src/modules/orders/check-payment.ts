@@ -1,5 +1,5 @@
 import { MessageError } from '../../contracts/errors.ts';
-import type { PaymentMessage } from '../../contracts/payment-messages.ts';
+import { MONEY_RETURNED_TYPES, type PaymentMessage } from '../../contracts/payment-messages.ts';
 
 /** A pay record as the database gives it, with what else stands in the way of what the message says. */
 export interface LockedPayRecord {
@@ -26,6 +26,8 @@ export function checkPayment(message: PaymentMessage, record: LockedPayRecord | 
   if (record.amount !== BigInt(amount) || record.currency !== currency) {
     throw new MessageError('amount-mismatch', `Payment ${payNo} says ${amount} ${currency}; its pay record says ${record.amount} ${record.currency}.`);
   }
+  const { paidAmount = amount } = message.payment;
+  if (BigInt(paidAmount) > record.amount) throw new MessageError('amount-mismatch', `Payment ${payNo} says that ${paidAmount} was paid of ${amount} ${currency}.`);
   if (record.provider !== provider || record.account !== account) {
     throw new MessageError('provider-mismatch', `Payment ${payNo} comes from ${provider}/${account}; it was opened with ${record.provider}/${record.account}.`);
   }
@@ -54,13 +56,13 @@ export function findTradeConflict(messages: readonly PaymentMessage[]): MessageE
   return null;
 }
 
-/** Money is of one trade only. A closing may be of another attempt than the one that was paid after it. */
+/** Money is of one trade only, whichever way it goes. A closing may be of another attempt than the one that was paid after it. */
 export function movesMoney({ type }: PaymentMessage): boolean {
-  return type === 'PaymentSucceeded' || type === 'PaymentRefunded';
+  return type === 'PaymentSucceeded' || MONEY_RETURNED_TYPES.has(type);
 }
 
 function anotherTrade({ type, payment: { payNo, providerTradeNo } }: PaymentMessage, trade: string): MessageError {
-  const code = type === 'PaymentRefunded' ? 'refund-of-another-trade' : 'paid-by-another-trade';
+  const code = type === 'PaymentSucceeded' ? 'paid-by-another-trade' : 'refund-of-another-trade';
   return new MessageError(code, `Payment ${payNo} says trade number ${providerTradeNo}; its pay record was paid by ${trade}.`);
 }
 

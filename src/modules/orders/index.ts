@@ -1,4 +1,4 @@
-export { ordersHandler } from './orders-handler.ts';
+export { ordersHandler, type OrdersHandlerDeps } from './orders-handler.ts';
 export { ordersRoutes, type OrdersRoutesDeps } from './orders-routes.ts';
-export { workItemRoutes, type WorkItemRoutesDeps } from './work-item-routes.ts';
 export { knowsPayments } from './knows-payments.ts';
+export { refundedTotals } from './refunded-totals.ts';

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { OrderStatus, OrderType, PayRecordStatus } from '../../contracts/codes.ts';
 import { DecimalString, Id } from '../../platform/http/schemas.ts';
+import { WorkItemFields } from '../../platform/http/work-item-schema.ts';
 
 export const TAGS = { tags: ['orders'], security: [{ serviceToken: [] }] };
 
@@ -52,11 +53,6 @@ const OrderFields = {
 export const OrderSummary = Type.Object(OrderFields);
 export type OrderSummary = Static<typeof OrderSummary>;
 
-export const WorkItemKindCode = Type.Enum(['overpaid', 'paid-after-close'], {
-  description: 'overpaid: another pay record pays the order. paid-after-close: the payment had been closed, yet money came; the sale stands until it is given back',
-});
-export type WorkItemKind = Static<typeof WorkItemKindCode>;
-
 export const OrderView = Type.Object({
   ...OrderFields,
   items: Type.Array(Type.Object({ goodsId: Type.String(), goodsType: Type.String(), goodsName: Type.String(), price: DecimalString })),
@@ -71,22 +67,16 @@ export const OrderView = Type.Object({
     providerTradeNo: TextOrNull,
     createdAt: Time,
     paidAt: TimeOrNull,
-    refundedTotal: Type.String({ description: 'All refunds so far, minor units' }),
+    paidAmount: Type.Union([DecimalString, Type.Null()], { description: 'What was paid where that is less than the amount, by a discount of the provider\'s' }),
+    refundedTotal: Type.String({ description: 'All that went back and did not come again, refunds and disputes, minor units. It may fall' }),
+    refundDue: Type.String({ description: 'What failed refunds have left to be given back again, minor units' }),
     refundedAt: TimeOrNull,
     closedAt: Type.Union([Time, Type.Null()], { description: 'The provider ended it unpaid. Of a paid record: it was paid after that' }),
     overpaid: Type.Boolean({ description: 'Paid although another pay record pays the order: what is not refunded yet is to be given back' }),
   })),
-  refundedTotal: Type.String({ description: 'Sum of all refunds of all pay records, minor units' }),
+  refundedTotal: Type.String({ description: 'Sum of what went back of all pay records, minor units' }),
   overpaidAmount: Type.String({ description: 'What is still to be given back of the overpaid records, minor units' }),
-  workItems: Type.Array(Type.Object({
-    kind: WorkItemKindCode,
-    payNo: Type.String(),
-    amount: DecimalString,
-    currency: Type.String(),
-    refundedTotal: Type.String(),
-    amountToGiveBack: DecimalString,
-    since: Time,
-  }), { description: 'Money that waits for an operator, until it is refunded or settled' }),
+  workItems: Type.Array(Type.Object(WorkItemFields), { description: 'What waits for an operator, until it ends or is settled' }),
 });
 export type OrderView = Static<typeof OrderView>;
 

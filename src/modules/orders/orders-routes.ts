@@ -7,9 +7,9 @@ import { problemResponses } from '../../platform/http/schemas.ts';
 import { openPayment, type OpenPaymentDeps } from './open-payment.ts';
 import { NewOrder, NewPayment, OrderParams, OrderQuery, OrderSummary, OrderView, PaymentOpened, TAGS } from './order-schemas.ts';
 import { placeOrder, type PlaceOrderDeps } from './place-order.ts';
-import { summarize, viewOrder } from './view-order.ts';
+import { summarize, viewOrder, type ViewOrderDeps } from './view-order.ts';
 
-export type OrdersRoutesDeps = Omit<PlaceOrderDeps & OpenPaymentDeps, 'newId'> & {
+export type OrdersRoutesDeps = Omit<PlaceOrderDeps & OpenPaymentDeps & ViewOrderDeps, 'newId'> & {
   readonly now: () => Date;
   /** Uniform integer from 0 to `bound` - 1; part of new ids. */
   readonly random?: (bound: number) => number;
@@ -29,12 +29,12 @@ export function ordersRoutes(given: OrdersRoutesDeps): FastifyPluginAsyncTypebox
       },
     }, async ({ body }, reply) => {
       const { orderId, isNew } = await placeOrder(deps, body);
-      return reply.code(isNew ? 201 : 200).send(await viewOrder(db, orderId));
+      return reply.code(isNew ? 201 : 200).send(await viewOrder(deps, orderId));
     });
 
     app.get('/orders/:orderId', {
       schema: { ...TAGS, summary: 'One order with its goods and pay records', params: OrderParams, response: { 200: OrderView, ...problemResponses } },
-    }, async ({ params }) => viewOrder(db, params.orderId));
+    }, async ({ params }) => viewOrder(deps, params.orderId));
 
     app.get('/orders', {
       schema: {
