@@ -8,7 +8,7 @@ import { createArrivals, createNotificationRegister, createReceiveNotification, 
 import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
-import { openItemsOfOrder, workItemRoutes, writeWorkItems } from './modules/work-items/index.ts';
+import { openItemsOfOrder, openWorkItem, workItemRoutes, writeWorkItems } from './modules/work-items/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
@@ -260,7 +260,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
     supervisor.start(createConsumer({ queue, handler, connection: consuming, db, settings: config.consumer, log, metrics, reach }));
     supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, db, log, metrics }));
   }
-  supervisor.start(createNotificationRegister({ db, store, lookAtStore, verifyStore, log }));
+  supervisor.start(createNotificationRegister({ db, store, lookAtStore, verifyStore, openWorkItem, log }));
   supervisor.start(createReevaluator({ ...evaluatingWith(parts), db, log, metrics, arrivals: parts.arrivals }));
   const side = {
     db,

@@ -17,6 +17,7 @@ import {
 } from '../../src/modules/payments/index.ts';
 import { keepUnmatched } from '../../src/modules/payments/unmatched.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
+import { openWorkItem } from '../../src/modules/work-items/index.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
 import type { EventStore } from '../../src/platform/event-store/event-store.ts';
 import { landmarkOf, type Landmark } from '../../src/platform/event-store/position.ts';
@@ -105,7 +106,7 @@ export async function createNotificationsRig(): Promise<NotificationsRig> {
     unmatchedTypes: async () => (await store.readStream(unmatchedStream('alipay', 'demo'))).map(({ type }) => type),
     startWorkers(...which) {
       const workers: Worker[] = [];
-      if (which.includes('register')) workers.push(createNotificationRegister({ db, store, verifyStore: async () => undefined, lookAtStore: async () => ({ storeId: '', generation: 1n, landmark: await newestEvent(store) }), log: silentLogger }));
+      if (which.includes('register')) workers.push(createNotificationRegister({ db, store, verifyStore: async () => undefined, lookAtStore: async () => ({ storeId: '', generation: 1n, landmark: await newestEvent(store) }), openWorkItem, log: silentLogger }));
       if (which.includes('re-evaluator')) workers.push(createReevaluator({ ...evaluating, db, log: silentLogger, metrics, arrivals }));
       const abort = new AbortController();
       const finished = Promise.all(workers.map((worker) => worker.run(abort.signal)));

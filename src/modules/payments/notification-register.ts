@@ -5,7 +5,7 @@ import { BEFORE_ALL, behindEvent, earlierOf, type Landmark, type Position } from
 import type { Logger } from '../../platform/observe/logger.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker } from '../../platform/process/worker.ts';
-import { NOTIFICATION_EVENT_TYPES, projectNotification, readNotificationCheckpoint, storeNotificationCheckpoint } from './notification-rows.ts';
+import { NOTIFICATION_EVENT_TYPES, projectNotification, readNotificationCheckpoint, storeNotificationCheckpoint, type OpenWorkItem } from './notification-rows.ts';
 
 export interface NotificationRegisterDeps {
   readonly db: Database;
@@ -14,6 +14,8 @@ export interface NotificationRegisterDeps {
   readonly lookAtStore: () => Promise<{ readonly storeId: string; readonly generation: bigint; readonly landmark: Landmark | null }>;
   /** The same over the connection that is followed. @throws StoreMismatchError */
   readonly verifyStore: (reader: StoreReader, bound: { readonly storeId: string }, from: { readonly landmark: Landmark | null }) => Promise<void>;
+  /** A person has to see to something; in the transaction that says so. */
+  readonly openWorkItem: OpenWorkItem;
   readonly log: Logger;
 }
 
@@ -21,12 +23,12 @@ export interface NotificationRegisterDeps {
 const IDLE_CHECKPOINT_INTERVAL_MS = 5_000;
 
 /** Follows the log and keeps the table of waiting notifications up to date. Order: the store is the bound one → row and checkpoint in one transaction. */
-export function createNotificationRegister({ db, store, lookAtStore, verifyStore, log }: NotificationRegisterDeps): Worker {
+export function createNotificationRegister({ db, store, lookAtStore, verifyStore, openWorkItem, log }: NotificationRegisterDeps): Worker {
   let trouble: string | null = null;
 
   /** One that is passed over stays in the event store: the table can be thrown away and built anew by a later release. */
   async function project(event: StoredEvent, generation: bigint): Promise<void> {
-    if ((await projectNotification(db, event, generation)) === 'projected') return;
+    if ((await projectNotification(db, event, generation, openWorkItem)) === 'projected') return;
     log.error({ event: 'notification-register.unreadable', notificationEventId: event.id, type: event.type, stream: event.stream, position: event.position.toString() });
   }
 

@@ -3,20 +3,24 @@ import {
   UNMATCHED_EVENT_TYPE,
   type PaymentNotificationRejected,
   type PaymentNotificationResolved,
+  type PaymentNotificationsLimited,
   type PaymentNotificationUnmatched,
 } from '../../contracts/payment-events.ts';
+import type { WorkItemClaim } from '../../contracts/work-items.ts';
 import { Prisma } from '../../generated/prisma/client.ts';
 import type { Database, Transaction } from '../../platform/database/database.ts';
 import type { StoredEvent } from '../../platform/event-store/event-store.ts';
 import { BEFORE_ALL, behindEvent, type Landmark, type Position } from '../../platform/event-store/position.ts';
+import { accountOf } from './fact-limit.ts';
 import { readableNotification } from './readable-notification.ts';
 
-/** The three event types that the read model is made of begin with this, and no other type does. */
+/** The event types that the read model is made of begin with this, and no other type does. */
 export const NOTIFICATION_EVENT_TYPES = ['PaymentNotification'] as const;
 /** Reason of a notification whose payment's stream is damaged; `expected` says how. */
 const STREAM_DAMAGED = 'stream-damaged';
 /** Reasons of those that became no event of a payment's stream. */
 export const UNMATCHED_REASONS: ReadonlySet<string> = new Set(['unknown-payment', 'unknown-trade', STREAM_DAMAGED]);
+const LIMITED_EVENT_TYPE = 'PaymentNotificationsLimited';
 const REJECTED_EVENT_TYPE = 'PaymentNotificationRejected';
 /** Row of the `checkpoints` table that says how far the read model has followed the log. */
 const CHECKPOINT_NAME = 'notifications';
@@ -54,7 +58,7 @@ export async function registerFrom(transaction: Transaction, generation: bigint,
  * Brings the table up to this event, in one transaction with the checkpoint.
  * @returns `unreadable` for an event that no row can be made of; it is passed over.
  */
-export async function projectNotification(db: Database, event: StoredEvent, generation: bigint): Promise<'projected' | 'unreadable'> {
+export async function projectNotification(db: Database, event: StoredEvent, generation: bigint, openWorkItem: OpenWorkItem): Promise<'projected' | 'unreadable'> {
   const data = readableNotification(event);
   if (data === null) {
     await storeNotificationCheckpoint(db, generation, behindEvent(event.position));
@@ -64,9 +68,19 @@ export async function projectNotification(db: Database, event: StoredEvent, gene
     if (event.type === REJECTED_EVENT_TYPE) await insertRejected(transaction, event, generation, data as PaymentNotificationRejected);
     if (event.type === UNMATCHED_EVENT_TYPE) await insertUnmatched(transaction, event, generation, data as PaymentNotificationUnmatched);
     if (event.type === RESOLVED_EVENT_TYPE) await resolveRow(transaction, data as PaymentNotificationResolved);
+    if (event.type === LIMITED_EVENT_TYPE) await openWorkItem(transaction, limitReached(event, data as PaymentNotificationsLimited));
     await storeNotificationCheckpoint(transaction, generation, behindEvent(event.position));
   });
   return 'projected';
+}
+
+export type OpenWorkItem = (transaction: Transaction, item: WorkItemClaim) => Promise<void>;
+
+function limitReached(event: StoredEvent, { payNo, orderId, provider, account, events }: PaymentNotificationsLimited): WorkItemClaim {
+  return {
+    key: `webhooks-limited:${payNo}:${accountOf({ provider, account })}`, kind: 'webhooks-limited', payNo, orderId, amount: null, currency: null, dueBy: null, since: event.recordedAt,
+    detail: `${accountOf({ provider, account })} has told ${events} facts of this payment; further failed attempts are not stored`,
+  };
 }
 
 type Row = Prisma.NotificationRecordCreateManyInput;

@@ -14,6 +14,7 @@ const CHECKS: Readonly<Record<string, Validator>> = {
     Type.Object({ ...source, payNo: Text, kind: Text, reason: Text, expected: Text, received: Text, notification: Type.Union([Type.Object({}), Type.Null()]) }),
   ),
   PaymentNotificationUnmatched: Compile(Type.Object({ ...source, payNo: TextOrNull, notification: Type.Object({ kind: Text }), damage: Type.Optional(Text) })),
+  PaymentNotificationsLimited: Compile(Type.Object({ ...source, payNo: Text, orderId: Text, events: Type.Integer({ minimum: 0 }) })),
   PaymentNotificationResolved: Compile(Type.Object({ notificationEventId: Uuid, outcome: Text, resolvedBy: Text, note: Text, resolvedAt: Text })),
 };
 
