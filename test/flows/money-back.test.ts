@@ -20,6 +20,7 @@ afterAll(() => site?.close());
 interface WorkItem {
   readonly kind: string;
   readonly payNo: string | null;
+  readonly amount: string | null;
   readonly amountToGiveBack: string;
   readonly dueBy: string | null;
 }
@@ -56,7 +57,7 @@ async function stateOf({ payNo, orderId, userId, courseId }: OpenPayment) {
   const { right } = await site.shop.call<{ right: string }>('GET', `/learning/users/${userId}/courses/${courseId}/right`);
   const { courses } = await site.shop.call<{ courses: unknown[] }>('GET', `/learning/users/${userId}/courses`);
   const { items } = await site.shop.call<{ items: WorkItem[] }>('GET', '/admin/work-items?pageSize=500', undefined, 'admin');
-  const open = items.filter((item) => item.payNo === payNo).map(({ kind, amountToGiveBack }) => `${kind} ${amountToGiveBack}`).sort();
+  const open = items.filter((item) => item.payNo === payNo).map(({ kind, amount, amountToGiveBack }) => `${kind} ${kind === 'disputed' ? amount : amountToGiveBack}`).sort();
   return { order: order.status, refundedTotal: order.refundedTotal, right, courses: courses.length, open };
 }
 

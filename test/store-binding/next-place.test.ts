@@ -10,6 +10,7 @@ import type { EventStore, StoredEvent } from '../../src/platform/event-store/eve
 import { BEFORE_ALL, behindEvent, landmarkOf, type Position } from '../../src/platform/event-store/position.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createRig as createAdminRig, until } from '../admin/rig.ts';
+import { openWorkItem } from '../../src/modules/work-items/index.ts';
 import { openSite } from '../harness/site.ts';
 import { createTestVhost } from '../harness/services.ts';
 import { createProjectorWorld } from '../projector/projector-world.ts';
@@ -115,7 +116,7 @@ test('the register of notifications lists the one that lies at its stored checkp
   };
   const whileRegistering = async (done: () => Promise<boolean>): Promise<void> => {
     const stop = new AbortController();
-    const running = createNotificationRegister({ db, store, lookAtStore, verifyStore: async () => undefined, log: silentLogger }).run(stop.signal);
+    const running = createNotificationRegister({ db, store, lookAtStore, verifyStore: async () => undefined, openWorkItem, log: silentLogger }).run(stop.signal);
     await until('the register', done);
     stop.abort();
     await running;
@@ -137,7 +138,7 @@ test('the register begins at the landmark when its own checkpoint lies behind it
   await db.checkpoint.create({ data: { name: 'notifications', commitPosition: 1_000_000n, preparePosition: 1_000_000n } });
   const lookAtStore = async () => ({ storeId: '', generation: 1n, landmark });
   const stop = new AbortController();
-  const running = createNotificationRegister({ db, store, lookAtStore, verifyStore: async () => undefined, log: silentLogger }).run(stop.signal);
+  const running = createNotificationRegister({ db, store, lookAtStore, verifyStore: async () => undefined, openWorkItem, log: silentLogger }).run(stop.signal);
   await until('the register', async () => (await db.notificationRecord.count({ where: { eventId: event.id } })) === 1);
   stop.abort();
   await running;

@@ -75,6 +75,7 @@ describe('what is to be given back again', () => {
     ['another one stands', [done('a', '500', 1), done('b', '700', 1), fails('a', '500', 2)], 500n],
     ['two have failed', [done('a', '500', 1), done('b', '700', 1), fails('a', '500', 2), fails('b', '700', 2)], 1200n],
     ['a sum says that it was made again', [done('a', '500', 1), fails('a', '500', 2), { ...sum, refundId: null, refundedAt: at(3) }], 0n],
+    ['one has failed in the second in which it was made', [done('a', '500', 2), fails('a', '500', 2, 2)], 500n],
     ['all was given back by another way', [done('a', '1999', 1), fails('a', '1999', 2), withdrawn], 0n],
   ])('%s', (_case, notifications, expected) => {
     expect(due(...notifications)).toBe(expected);

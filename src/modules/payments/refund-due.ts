@@ -43,7 +43,9 @@ function stepsOfRefund(refund: Refund): Step[] {
   if (failed === null) return [];
   // Nobody says when it began: in front of whatever else happened when it failed.
   const begun = done ?? { at: initiatedAt ?? failed.at, seq: 0 };
-  return [{ kind: 'attempted', amount, ...begun }, { kind: 'failed', amount, ...failed }];
+  // Told in the other order, or within one second of the provider's clock, it still began before it failed.
+  const attempt = begun.at < failed.at || (begun.at === failed.at && begun.seq < failed.seq) ? begun : { at: failed.at, seq: failed.seq - 0.5 };
+  return [{ kind: 'attempted', amount, ...attempt }, { kind: 'failed', amount, ...failed }];
 }
 
 function byTime(a: Step, b: Step): number {
