@@ -1,10 +1,11 @@
 import { PaynotifyError } from '../../../contracts/errors.ts';
+import type { DisputeFunds } from '../../../contracts/payment-notifications.ts';
 
 /**
  * What a provider would tell us, in our words: input of the signers, which the demo, the webhook command, the tests and
  * the load test send with. Amounts are integer minor units in our exponent; a signer converts to the provider's scale.
  */
-export type OutcomeToSign = SuccessToSign | AttemptFailedToSign | ClosedToSign | RefundToSign | RefundFailedToSign;
+export type OutcomeToSign = SuccessToSign | AttemptFailedToSign | ClosedToSign | RefundToSign | RefundFailedToSign | DisputeToSign | DisputeClosedToSign;
 
 interface AboutPayment {
   readonly payNo: string;
@@ -49,6 +50,24 @@ export interface RefundFailedToSign extends AboutPayment {
   readonly refundAmount: string;
   readonly reason: string;
   readonly failedAt: Date;
+}
+
+export interface DisputeToSign extends AboutPayment {
+  readonly kind: 'disputed';
+  readonly disputeId: string;
+  readonly disputedAmount: string;
+  readonly reason: string;
+  readonly dueBy: Date | null;
+  readonly funds: DisputeFunds;
+  readonly disputedAt: Date;
+}
+
+export interface DisputeClosedToSign extends AboutPayment {
+  readonly kind: 'dispute-closed';
+  readonly disputeId: string;
+  readonly disputedAmount: string;
+  readonly outcome: string;
+  readonly closedAt: Date;
 }
 
 export interface SignedWebhook {
