@@ -7,13 +7,14 @@ import { isBlank } from './alipay-signed-text.ts';
  * anything, often the buyer's words, so a cut is believed only as far as it can be the only one.
  *
  * What is known of genuine notices (Alipay's documentation of the asynchronous notice): names are unique, and hold neither
- * `&` nor `=`. Each names its kind, in `notify_type` or `msg_method`. The notice of a trade has all of PILLARS. The values
+ * `&` nor `=`. Each names its kind, in either `notify_type` or `msg_method`. The notice of a trade has all of PILLARS. The values
  * of STRICT and LINKS, but for `out_biz_no`, are Alipay's own words and hold no `&`.
  *
  * A name "occurs" in the text wherever it stands with `=` behind it, at the beginning or behind `&`: only there can a field
  * begin. Let the text be genuine as the cut G and received as the cut F.
  *
- * 1. A kind that occurs once is a field of F, or F is ambiguous. G has it, so both have the same.
+ * 1. The name of a kind that occurs is a field of F, once, up to the next `&` and no other one, or F is
+ *    ambiguous. So both have the same.
  * 2. A pillar that occurs once is a field of G, and of F or F is ambiguous: at the same place, up to the next `&`. It is "sure".
  * 3. A field right behind a sure field of STRICT or LINKS is sure as well: in G that field ends at the same `&`, so that a
  *    field of G begins there, and its name ends at the same `=`. The beginning of the text is sure likewise. A sure name
@@ -51,7 +52,8 @@ const MERCHANTS_NUMBER = 'out_biz_no';
 /** @returns whether the text can only be of the kind that `fields`, in its order, say. */
 export function isKindSure(fields: readonly FormField[]): boolean {
   const occurrences = countOccurrences(fields);
-  return KINDS.every((kind) => (occurrences.get(kind) ?? 0) === (fields.some(({ name }) => name === kind) ? 1 : 0));
+  const found = fields.filter(({ name, value }) => KINDS.includes(name) && !value.includes('&')).map(({ name }) => name);
+  return KINDS.every((kind) => (occurrences.get(kind) ?? 0) === (found.includes(kind) ? 1 : 0)) && !(found.includes('notify_type') && found.includes('msg_method'));
 }
 
 /**

@@ -25,7 +25,7 @@ const WORD_LENGTH_MAX = 64;
 export function noticeReader(source: Source, fields: readonly FormField[]): (() => Reading) | null {
   if (!isKindSure(fields)) return null;
   const values = valuesOf(fields);
-  const isTrade = (values.get('notify_type') || TRADE) === TRADE && !values.has('msg_method');
+  const isTrade = (values.get('notify_type') ?? (values.has('msg_method') ? '' : TRADE)) === TRADE;
   const boundaries = findBoundaries(fields, isTrade);
   if (isTrade && boundaries === null) return null;
   return () => (isTrade && boundaries !== null ? readAsTrade(source, boundaries, fields) : readOther(source, boundaries, fields));
