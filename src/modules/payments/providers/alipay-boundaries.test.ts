@@ -145,12 +145,28 @@ describe('a signed text that is cut into other fields', () => {
     ['a refund inside of a text', { ...REFUND, passback_params: 'x&refund_fee=1.01', refund_fee: '' }],
     ['the name of its kind twice', { zz: 'x&notify_type=dut_user_sign' }],
     ['a kind of message', { body: 'x&msg_method=y' }],
+    ['two kinds', { msg_method: 'y' }],
+    ['another number of the payment, where a merchant’s number stands in front of it', { out_biz_no: 'r1', passback_params: 'x&out_trade_no=p9' }],
     ['the type of the signature', { subject: 'x&sign_type=RSA2' }],
     ['a value with a further field', { app_id: '1&zz=2' }],
     ['a name that goes on', { 'total_amount=1&x': '2', subject: 'x' }],
     ['a kind with a further field', { notify_type: 'trade_status_sync&zz=2' }],
   ])('is ambiguous with %s', (_what, change) => {
     expect(boundariesOf(change)).toBeNull();
+  });
+
+  it.each([
+    ['gmt_refund', { gmt_note: 'x', gmt_refund: '2020-01-01 00:00:00' }],
+    ['gmt_close', { extend_params: 'x', gmt_close: '2020-01-01 00:00:00' }],
+    ['refund_fee', { passback_params: 'x', refund_fee: '1.01' }],
+    ['refund_fee', { passback_params: 'x', receipt_amount: '1', refund_fee: '1.01' }],
+    ['trade_status', { trade_note: 'x' }],
+    ['out_biz_no', { note: 'x', out_biz_no: 'r&1' }],
+    ['out_biz_no', { out_biz_no: 'r1', out_note: '1' }],
+  ])('leaves %s doubtful with %j', (name, change) => {
+    const found = boundariesOf(change);
+    expect(found?.doubtful.has(name)).toBe(true);
+    expect(found?.sure.has(name)).toBe(false);
   });
 
   it('keeps what a merchant writes where it cannot be anything else', () => {
