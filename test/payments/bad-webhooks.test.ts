@@ -88,13 +88,14 @@ const TABLE: readonly Row[] = [
   alipayForm('an additional parameter', () => `${form()}&x=1`, fail(401)),
   alipayForm('a value to be cut up', () => form({ subject: 'x&total_amount=0.01' }), fail(401)),
   alipayForm('SHA-1', () => form().replace('sign_type=RSA2', 'sign_type=RSA'), fail(401)),
-  alipayForm('GBK', () => form({ charset: 'GBK' }), fail(401)),
+  alipayForm('UTF-16', () => form({ charset: 'utf-16' }), fail(401)),
   alipayForm('a broken escape', () => form().replace('TRADE_SUCCESS', 'TRADE_SUCCESS%'), fail(401)),
   ['JSON to Alipay', ALIPAY, () => ({ headers: { 'content-type': 'application/json' }, body: body() }), fail(401)],
   ['an unknown account of Alipay', '/webhooks/alipay/other', () => ({ headers: {}, body: form() }), fail(401)],
   ['65 KB to Alipay', ALIPAY, () => ({ headers: {}, body: 'x'.repeat(65 * 1024) }), fail(413)],
   alipayForm('an amount with three digits', () => form({ total_amount: '19.991' }), fail(400)),
-  alipayForm('a payment number that is none', () => form({ out_trade_no: 'p 1' }), fail(400)),
+  alipayForm('no payment number', () => form({ out_trade_no: '' }), fail(400)),
+  alipayForm('a trade under another kind', () => form({ notify_type: 'dut_user_sign' }), fail(400)),
   alipayForm('an unknown payment of Alipay', () => form({ out_trade_no: newPayNo() }), fail(503)),
 ];
 
