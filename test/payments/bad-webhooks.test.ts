@@ -58,6 +58,7 @@ const TABLE: readonly Row[] = [
   ['six minutes ahead', STANDARD, () => ({ headers: signed(body(), nowSeconds() + 360), body: body() }), REFUSED],
   ['a timestamp that is none', STANDARD, () => ({ headers: { ...signed(body()), 'webhook-timestamp': 'now' }, body: body() }), REFUSED],
   ['a signature header of 5 KB', STANDARD, () => ({ headers: { ...signed(body()), 'webhook-signature': `v1,${'A'.repeat(5_000)}` }, body: body() }), REFUSED],
+  ['a signature that is not Base64', STANDARD, () => ({ headers: { ...signed(body()), 'webhook-signature': 'v1,***' }, body: body() }), REFUSED],
   ['an unknown scheme', STANDARD, () => ({ headers: { ...signed(body()), 'webhook-signature': 'v0,AAAA' }, body: body() }), REFUSED],
   ['an unknown account', '/webhooks/standard/other', () => ({ headers: signed(body()), body: body() }), REFUSED],
   ['an unknown provider', '/webhooks/paypal/demo', () => ({ headers: signed(body()), body: body() }), REFUSED],

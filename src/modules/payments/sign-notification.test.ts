@@ -40,7 +40,7 @@ function readingOf(webhook: SignedWebhook): unknown {
 /** What each provider does not send. */
 const NOT_SENT: Readonly<Record<SigningKey['provider'], readonly OutcomeToSign['kind'][]>> = {
   standard: [],
-  alipay: ['attempt-failed', 'refund-failed'],
+  alipay: ['attempt-failed', 'refund-failed', 'disputed', 'dispute-closed'],
   wechatpay: ['attempt-failed', 'closed'],
   stripe: [],
 };
@@ -68,6 +68,9 @@ function expectedOf(provider: SigningKey['provider'], outcome: OutcomeToSign): o
       return { ...fact, refundId: 'r1', currency: 'CNY', ...REFUND_TOLD[provider](outcome) };
     case 'refund-failed':
       return { ...fact, ...(provider === 'stripe' ? { payNo: null } : {}), refundId: 'r1', refundAmount: '100', currency: 'CNY', reason: 'ABNORMAL', failedAt: failedAt.toISOString() };
+    case 'disputed':
+    case 'dispute-closed':
+      return { ...fact, disputeId: outcome.disputeId, disputedAmount: outcome.disputedAmount };
   }
 }
 

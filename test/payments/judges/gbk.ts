@@ -5,14 +5,14 @@ for (let lead = 0x81; lead <= 0xfe; lead++) {
   for (let trail = 0x40; trail <= 0xfe; trail++) {
     const bytes = Buffer.from([lead, trail]);
     const char = decoder.decode(bytes);
-    if ([...char].length === 1 && char !== '\ufffd' && !bytesOf.has(char)) bytesOf.set(char, bytes);
+    if (char.length === 1 && char !== '\ufffd' && !bytesOf.has(char)) bytesOf.set(char, bytes);
   }
 }
 
 /** @throws Error for a character that GBK does not have. One of four bytes is known, which only GB18030 has. */
 export function encodeGbk(text: string): Buffer {
   return Buffer.concat(
-    [...text].map((char) => {
+    Array.from(text, (char) => {
       const bytes = char.charCodeAt(0) < 0x80 ? Buffer.from(char) : bytesOf.get(char);
       if (bytes === undefined) throw new Error(`GBK has no ${char}`);
       return bytes;

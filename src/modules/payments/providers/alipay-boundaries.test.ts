@@ -88,7 +88,7 @@ function* cutsOf(genuine: readonly Pair[], below: Below): Generator<Pair[]> {
 
 function joined(segments: readonly string[], isStart: readonly boolean[]): Pair[] {
   const texts: string[] = [];
-  segments.forEach((segment, at) => (isStart[at] === true ? texts.push(segment) : (texts[texts.length - 1] += `&${segment}`)));
+  segments.forEach((segment, at) => texts.push(isStart[at] === true ? segment : `${texts.pop() ?? ''}&${segment}`));
   return texts.map((text) => [text.slice(0, Math.max(0, text.indexOf('='))), text.slice(text.indexOf('=') + 1)]);
 }
 

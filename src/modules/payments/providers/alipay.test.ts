@@ -39,7 +39,7 @@ function signedWithType(values: Record<string, string>): string {
   const text = Object.entries({ ...values, sign_type: 'RSA2' }).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${value}`);
   return encode({ ...values, sign_type: 'RSA2', sign: rsa2(text.join('&')) });
 }
-const escape = (latin1: string): string => [...latin1].map((char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`).join('');
+const escape = (latin1: string): string => Array.from(Buffer.from(latin1, 'latin1'), (byte) => `%${byte.toString(16).toUpperCase()}`).join('');
 
 const body = signAlipayForm(provider.privateKey, fields);
 const params = (text = body): Record<string, string> => Object.fromEntries(new URLSearchParams(text));
