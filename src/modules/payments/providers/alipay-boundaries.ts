@@ -52,8 +52,9 @@ const MERCHANTS_NUMBER = 'out_biz_no';
 /** @returns whether the text can only be of the kind that `fields`, in its order, say. */
 export function isKindSure(fields: readonly FormField[]): boolean {
   const occurrences = countOccurrences(fields);
-  const found = fields.filter(({ name, value }) => KINDS.includes(name) && !value.includes('&')).map(({ name }) => name);
-  return KINDS.every((kind) => (occurrences.get(kind) ?? 0) === (found.includes(kind) ? 1 : 0)) && !(found.includes('notify_type') && found.includes('msg_method'));
+  const kinds = new Map(fields.filter(({ name, value }) => KINDS.includes(name) && !value.includes('&')).map(({ name, value }) => [name, value]));
+  const isNamed = (kind: string): boolean => !isBlank(kinds.get(kind) ?? '');
+  return KINDS.every((kind) => (occurrences.get(kind) ?? 0) === (kinds.has(kind) ? 1 : 0)) && !(isNamed('notify_type') && isNamed('msg_method'));
 }
 
 /**

@@ -2,6 +2,7 @@ import { PAY_NO_PATTERN, type NotificationSource } from '../../../contracts/paym
 import { findBoundaries, isKindSure, type Boundaries } from './alipay-boundaries.ts';
 import type { FormField } from './alipay-form.ts';
 import { isRefundSure, readTrade } from './alipay-notice.ts';
+import { isBlank } from './alipay-signed-text.ts';
 import type { Reading } from './provider.ts';
 
 /**
@@ -25,7 +26,7 @@ const WORD_LENGTH_MAX = 64;
 export function noticeReader(source: Source, fields: readonly FormField[]): (() => Reading) | null {
   if (!isKindSure(fields)) return null;
   const values = valuesOf(fields);
-  const isTrade = (values.get('notify_type') ?? (values.has('msg_method') ? '' : TRADE)) === TRADE;
+  const isTrade = values.has('notify_type') ? values.get('notify_type') === TRADE : !values.has('msg_method');
   const boundaries = findBoundaries(fields, isTrade);
   if (isTrade && boundaries === null) return null;
   return () => (isTrade && boundaries !== null ? readAsTrade(source, boundaries, fields) : readOther(source, boundaries, fields));
@@ -62,10 +63,11 @@ export function notHandled(source: Source, fields: readonly FormField[]): Readin
 
 /** The kind's name as a word that may be a metric's label: it may hold anything. */
 function providerTypeOf(values: ReadonlyMap<string, string>): string {
-  const name = KIND_NAMES.map((kind) => values.get(kind) ?? '').find((value) => value !== '') ?? 'unnamed';
+  const name = KIND_NAMES.map((kind) => values.get(kind)).find((value) => value !== undefined) ?? 'unnamed';
   return name.slice(0, WORD_LENGTH_MAX).replace(/[^A-Za-z0-9._-]/g, '_');
 }
 
+/** Without what is blank. */
 function valuesOf(fields: readonly FormField[]): Map<string, string> {
-  return new Map(fields.map(({ name, value }) => [name, value]));
+  return new Map(fields.filter(({ value }) => !isBlank(value)).map(({ name, value }) => [name, value]));
 }

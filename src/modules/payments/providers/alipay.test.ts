@@ -115,6 +115,7 @@ describe('Alipay verification', () => {
     ['an agreement', OTHER, { providerType: 'dut_user_sign' }],
     ['a refund that arrived', { ...OTHER, notify_type: undefined, msg_method: 'alipay.trade.refund.depositback.completed', out_trade_no: 'p1' }, { providerType: 'alipay.trade.refund.depositback.completed', payNo: 'p1' }],
     ['a service market', { ...OTHER, notify_type: '订单 x' }, { providerType: '___x' }],
+    ['an empty kind beside a message', { ...OTHER, notify_type: '', msg_method: 'x.y' }, { providerType: 'x.y' }],
     ['text that looks like a trade', { ...OTHER, zz: 'x&total_amount=19.99' }, { providerType: 'dut_user_sign' }],
     ['nothing that we know', { ...OTHER, notify_type: undefined, notify_id: undefined }, { providerType: 'unnamed', notificationId: expect.stringMatching(/^[0-9a-f]{64}$/) }],
   ])('acknowledges %s without handling it, also when sign_type is signed', (_what, told, expected) => {
