@@ -82,7 +82,7 @@ interface Signatures {
  */
 function parseSignatures(header: string): Signatures | null {
   if (header.length > SIGNATURE_HEADER_LENGTH_MAX) return null;
-  const entries = header.split(/[ \t]+/).filter((entry) => entry !== '');
+  const entries = header.split(/[ \t]/);
   const found: Signatures = { v1: bytesOf(entries, 'v1,'), v1a: bytesOf(entries, 'v1a,').slice(0, ASYMMETRIC_SIGNATURES_MAX) };
   const isOfOthers = entries.some((entry) => entry.includes(',') && !/^v1a?,/.test(entry));
   return found.v1.length + found.v1a.length > 0 || isOfOthers ? found : null;
