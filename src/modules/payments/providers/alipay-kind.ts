@@ -11,7 +11,7 @@ import type { Reading } from './provider.ts';
  *
  * | notify_type                           | trade_status | tells of                                      |
  * | trade_status_sync, or no kind at all  | given        | the trade, see alipay-notice.ts               |
- * | trade_status_sync, or no kind at all  | none         | a refund, where it says enough                |
+ * | trade_status_sync, or no kind at all  | none         | a refund, or it is malformed                  |
  * | another, or a msg_method              | none         | a refund, where it says enough, or not handled |
  * | another, or a msg_method              | given        | malformed: not to be acknowledged by mistake  |
  */
@@ -21,6 +21,7 @@ const TRADE = 'trade_status_sync';
 /** Where a notice names its kind, the best word first. */
 const KIND_NAMES = ['notify_type', 'msg_method', 'service', 'method'];
 const WORD_LENGTH_MAX = 64;
+const UNNAMED = 'unnamed';
 
 /** @param fields as signed, in the order of the text. @returns null when they could be cut into a notice that reads differently. */
 export function noticeReader(source: Source, fields: readonly FormField[]): (() => Reading) | null {
@@ -34,9 +35,9 @@ export function noticeReader(source: Source, fields: readonly FormField[]): (() 
 
 function readAsTrade(source: Source, boundaries: Boundaries, fields: readonly FormField[]): Reading {
   const { sure, doubtful } = boundaries;
-  const isNamed = sure.has('notify_type') || sure.has('trade_status') || doubtful.has('trade_status');
-  if (!isNamed && !saysRefund(boundaries)) return notHandled(source, fields);
-  return readTrade({ ...source, providerType: providerTypeOf(valuesOf(fields)) }, boundaries);
+  const providerType = providerTypeOf(valuesOf(fields));
+  const isOther = providerType !== TRADE && providerType !== UNNAMED && !sure.has('trade_status') && !doubtful.has('trade_status') && !saysRefund(boundaries);
+  return isOther ? notHandled(source, fields) : readTrade({ ...source, providerType }, boundaries);
 }
 
 function readOther(source: Source, boundaries: Boundaries | null, fields: readonly FormField[]): Reading {
@@ -63,7 +64,7 @@ export function notHandled(source: Source, fields: readonly FormField[]): Readin
 
 /** The kind's name as a word that may be a metric's label: it may hold anything. */
 function providerTypeOf(values: ReadonlyMap<string, string>): string {
-  const name = KIND_NAMES.map((kind) => values.get(kind)).find((value) => value !== undefined) ?? 'unnamed';
+  const name = KIND_NAMES.map((kind) => values.get(kind)).find((value) => value !== undefined) ?? UNNAMED;
   return name.slice(0, WORD_LENGTH_MAX).replace(/[^A-Za-z0-9._-]/g, '_');
 }
 

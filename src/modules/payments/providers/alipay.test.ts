@@ -117,12 +117,18 @@ describe('Alipay verification', () => {
     ['a service market', { ...OTHER, notify_type: '订单 x' }, { providerType: '___x' }],
     ['an empty kind beside a message', { ...OTHER, notify_type: '', msg_method: 'x.y' }, { providerType: 'x.y' }],
     ['text that looks like a trade', { ...OTHER, zz: 'x&total_amount=19.99' }, { providerType: 'dut_user_sign' }],
-    ['nothing that we know', { ...OTHER, notify_type: undefined, notify_id: undefined }, { providerType: 'unnamed', notificationId: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+    ['a service', { ...OTHER, notify_type: undefined, notify_id: undefined, service: 'alipay.service.check' }, { providerType: 'alipay.service.check', notificationId: expect.stringMatching(/^[0-9a-f]{64}$/) }],
   ])('acknowledges %s without handling it, also when sign_type is signed', (_what, told, expected) => {
     const sent = Object.fromEntries(Object.entries(told).filter((entry): entry is [string, string] => entry[1] !== undefined));
     const reading = { outcome: 'read', notifications: [{ ...unhandled, ...expected }] };
     expect(readingOf(signAlipayForm(provider.privateKey, sent))).toEqual(reading);
     expect(readingOf(signedWithType(sent))).toEqual(reading);
+  });
+
+  it('takes what names no kind for a trade without its fields, unless it cannot be one', () => {
+    const nameless = without(OTHER, 'notify_type');
+    expect(readingOf(signAlipayForm(provider.privateKey, nameless))).toEqual({ outcome: 'malformed', field: 'notify_time' });
+    expect(readingOf(signedWithType(nameless))).toMatchObject({ notifications: [{ kind: 'not-handled', providerType: 'unnamed' }] });
   });
 
   it('takes what is signed with sign_type for no trade, whatever it says', () => {
