@@ -68,7 +68,7 @@ async function withForeignSecret(key: SigningKey): Promise<SigningKey> {
 /** @returns the status of the answer. */
 async function send(base: string, webhook: SignedWebhook, outcome: OutcomeToSign): Promise<number> {
   console.log(`POST ${base}${webhook.path}`);
-  console.log(`  says       ${outcome.kind}: payment ${outcome.payNo}, trade ${outcome.tradeNo}, ${outcome.amount} ${outcome.currency}${'refundAmount' in outcome ? `, refund ${outcome.refundId} of ${outcome.refundAmount}` : ''}`);
+  console.log(`  says       ${outcome.kind}: payment ${outcome.payNo}, trade ${outcome.tradeNo}, ${outcome.amount} ${outcome.currency}${partOf(outcome)}`);
   console.log(`  headers    ${Object.keys(webhook.headers).join(', ')}`);
   console.log(`  body       ${Buffer.byteLength(webhook.body)} bytes`);
   const startedAt = performance.now();
@@ -76,6 +76,12 @@ async function send(base: string, webhook: SignedWebhook, outcome: OutcomeToSign
   const text = await response.text();
   console.log(`  answered   ${response.status} in ${Math.round(performance.now() - startedAt)} ms${text === '' ? '' : `: ${text}`}`);
   return response.status;
+}
+
+/** The refund or dispute that it is about. */
+function partOf(outcome: OutcomeToSign): string {
+  if ('refundAmount' in outcome) return `, refund ${outcome.refundId} of ${outcome.refundAmount}`;
+  return 'disputeId' in outcome ? `, dispute ${outcome.disputeId} of ${outcome.disputedAmount}` : '';
 }
 
 function printWhole(base: string, { path, headers, body }: SignedWebhook): void {

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseMinorUnits } from '../../src/contracts/money.ts';
-import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, REASON_PATTERN } from '../../src/contracts/payment-notifications.ts';
+import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, REASON_PATTERN, type DisputeFunds } from '../../src/contracts/payment-notifications.ts';
 import type { SigningKey } from '../../src/modules/payments/index.ts';
 
 /** What the command line asks for. Undefined = as the payment says, or made up. */
@@ -14,6 +14,11 @@ export interface WebhookOptions {
   readonly tradeNo: string | undefined;
   readonly refundId: string | undefined;
   readonly refundAmount: string | undefined;
+  readonly disputeId: string | undefined;
+  readonly disputeAmount: string | undefined;
+  readonly dueBy: Date | undefined;
+  readonly funds: DisputeFunds | undefined;
+  readonly outcome: string | undefined;
   readonly reason: string | undefined;
   readonly notificationId: string | undefined;
   readonly url: string | undefined;
@@ -24,6 +29,7 @@ export interface WebhookOptions {
 
 export const KINDS = ['succeeded', 'failed', 'closed', 'refunded', 'refund-failed', 'disputed', 'dispute-closed'] as const;
 export type Kind = (typeof KINDS)[number];
+const FUNDS: readonly DisputeFunds[] = ['unchanged', 'withdrawn', 'reinstated'];
 const PROVIDERS: readonly SigningKey['provider'][] = ['standard', 'alipay', 'wechatpay', 'stripe'];
 
 /** The command line makes no sense; the message says how it would. */
@@ -42,7 +48,12 @@ export const HELP = `Signs and sends a webhook like a payment provider would, wi
   --trade-no <id>             the provider's number of the payment; the one that paid it, or trade-<payNo>, by default
   --refund-id <id>            refund-<payNo> by default; another one is another refund
   --refund-amount <minor units>   what is not refunded yet by default
-  --reason <word>             of a failure (card_declined or ABNORMAL by default), of a dispute (fraudulent), or how it ended (lost)
+  --dispute-id <id>           dispute-<payNo> by default; another one is another dispute
+  --dispute-amount <minor units>  what is disputed; what was paid by default
+  --due-by <time>             until when evidence is taken, e.g. 2026-12-01T00:00:00Z; none by default
+  --funds <word>              ${FUNDS.join(', ')}: what a dispute has done with the money; unchanged by default
+  --outcome <word>            how a dispute ended: won, lost or another word of the provider; lost by default
+  --reason <word>             of a failure or a dispute; card_declined, ABNORMAL or fraudulent by default
   --notification-id <id>      random by default
   --duplicate                 sends it twice, signed afresh, as providers do
   --bad-signature             signs with a key that is not the account's
@@ -59,7 +70,10 @@ const WORDS = {
   currency: [/^[A-Z]{3}$/, 'three capital letters, e.g. CNY'],
   'trade-no': [new RegExp(PROVIDER_ID_PATTERN), 'up to 128 visible ASCII characters'],
   'refund-id': [new RegExp(PROVIDER_ID_PATTERN), 'up to 128 visible ASCII characters'],
+  'dispute-id': [new RegExp(PROVIDER_ID_PATTERN), 'up to 128 visible ASCII characters'],
   'notification-id': [new RegExp(PROVIDER_ID_PATTERN), 'up to 128 visible ASCII characters'],
+  'due-by': [/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/, 'a time with its zone, e.g. 2026-12-01T00:00:00Z'],
+  outcome: [new RegExp(REASON_PATTERN), 'one word of letters, digits, dots, colons, hyphens or underscores'],
   reason: [new RegExp(REASON_PATTERN), 'one word of letters, digits, dots, colons, hyphens or underscores'],
   url: [/^https?:\/\/[^/]+\/?$/, 'a URL without a path, e.g. http://127.0.0.1:8080'],
 } as const satisfies Record<string, readonly [RegExp, string]>;
@@ -84,11 +98,16 @@ export function readOptions(args: readonly string[]): WebhookOptions | null {
     currency: word('currency'),
     tradeNo: word('trade-no'),
     refundId: word('refund-id'),
+    disputeId: word('dispute-id'),
+    dueBy: time('due-by', word('due-by')),
+    funds: oneOf('funds', FUNDS, values.funds),
+    outcome: word('outcome'),
     notificationId: word('notification-id'),
     reason: word('reason'),
     url: word('url'),
     amount: minorUnits('amount', values.amount),
     refundAmount: minorUnits('refund-amount', values['refund-amount']),
+    disputeAmount: minorUnits('dispute-amount', values['dispute-amount']),
     isDuplicate: values.duplicate ?? false,
     isBadlySigned: values['bad-signature'] ?? false,
     isOnlyPrinted: values.print ?? false,
@@ -99,7 +118,7 @@ const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
 const KNOWN = {
   'pay-no': text, provider: text, account: text, kind: text, amount: text, currency: text, 'trade-no': text, 'refund-id': text, 'refund-amount': text,
-  reason: text, 'notification-id': text, url: text, duplicate: flag, 'bad-signature': flag, print: flag, help: flag,
+  'dispute-id': text, 'dispute-amount': text, 'due-by': text, funds: text, outcome: text, reason: text, 'notification-id': text, url: text, duplicate: flag, 'bad-signature': flag, print: flag, help: flag,
 } as const;
 
 function parse(args: readonly string[]) {
@@ -119,4 +138,11 @@ function oneOf<T extends string>(name: string, words: readonly T[], value: strin
 function minorUnits(name: string, value: string | undefined): string | undefined {
   if (value !== undefined && parseMinorUnits(value) === null) throw new UsageError(`--${name} must be a whole number of minor units, e.g. 1999 for 19.99 CNY; it is "${value}"`);
   return value;
+}
+
+function time(name: keyof typeof WORDS, value: string | undefined): Date | undefined {
+  if (value === undefined) return undefined;
+  const found = new Date(value);
+  if (Number.isNaN(found.getTime())) throw new UsageError(`--${name} must be ${WORDS[name][1]}; it is "${value}"`);
+  return found;
 }

@@ -41,11 +41,10 @@ export function toOutcome(options: WebhookOptions, payment: KnownPayment | null,
       const { refundId, refundAmount } = refundOf(options, payment, about.amount);
       return { kind: 'refund-failed', ...about, refundId, refundAmount, reason: options.reason ?? 'ABNORMAL', failedAt: now };
     }
-    // Of a dispute what matters is its money: it is told as withdrawn at once.
     case 'disputed':
-      return { kind: 'disputed', ...about, ...disputeOf(about), reason: options.reason ?? 'fraudulent', dueBy: null, funds: 'withdrawn', disputedAt: now };
+      return { kind: 'disputed', ...about, ...disputeOf(options, about.amount), reason: options.reason ?? 'fraudulent', dueBy: options.dueBy ?? null, funds: options.funds ?? 'unchanged', disputedAt: now };
     case 'dispute-closed':
-      return { kind: 'dispute-closed', ...about, ...disputeOf(about), outcome: options.reason ?? 'lost', closedAt: now };
+      return { kind: 'dispute-closed', ...about, ...disputeOf(options, about.amount), outcome: options.outcome ?? 'lost', closedAt: now };
   }
 }
 
@@ -60,6 +59,10 @@ function refundOf({ payNo, refundId, refundAmount }: WebhookOptions, payment: Kn
   const now = refundAmount === undefined ? rest : BigInt(refundAmount);
   if (now <= 0n) throw new UsageError(`payment ${payNo} is refunded already; --refund-amount says how much is to be refunded more`);
   return { refundId: refundId ?? `refund-${payNo}`, refundAmount: String(now), refundedTotal: String(before + now) };
+}
+
+function disputeOf({ payNo, disputeId, disputeAmount }: WebhookOptions, amount: string): { disputeId: string; disputedAmount: string } {
+  return { disputeId: disputeId ?? `dispute-${payNo}`, disputedAmount: disputeAmount ?? amount };
 }
 
 function given(name: string, value: string | undefined, payNo: string): string {

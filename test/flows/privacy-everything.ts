@@ -72,7 +72,7 @@ async function sendGoodAndBad(stage: Stage, provider: PersonalProvider): Promise
 function unhandledChanges(provider: (typeof PROVIDERS)[number], mark: string): readonly ContentChange[] {
   return {
     standard: [{ type: 'invoice.paid' }, { type: 'customer.created', payNo: `${mark} 张三` }],
-    alipay: [{ trade_status: 'WAIT_BUYER_PAY' }],
+    alipay: [{ trade_status: 'WAIT_BUYER_PAY' }, { out_trade_no: `${mark} 张三` }],
     wechatpay: [{ trade_state: 'NOTPAY' }, { envelope: { event_type: 'PAYSCORE.USER_PAID' } }],
     stripe: ['charge.succeeded', 'payment_intent.created', 'customer.created'].map((type) => ({ event: { type } })),
   }[provider];

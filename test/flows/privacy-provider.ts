@@ -89,7 +89,6 @@ function malformedChanges(mark: Mark): readonly (readonly [label: string, change
     ['alipay refund', { refund_fee: name() }],
     ['alipay time', { gmt_payment: name() }],
     ['alipay state', { trade_status: name() }],
-    ['alipay number', { out_trade_no: name() }],
     ['wechatpay state', { trade_state: name() }],
     ['wechatpay time', { success_time: name() }],
     ['wechatpay amount', { amount: { total: name(), currency: name() } }],

@@ -80,6 +80,18 @@ describe('npm run webhook', () => {
     expect(failed.code, failed.output).toBe(0);
   });
 
+  it('disputes a payment and ends the dispute, for the providers that tell of one', async () => {
+    const { payNo } = await open('standard');
+    const disputed = await webhook(['--pay-no', payNo, '--kind', 'disputed', '--dispute-id', 'd-1', '--dispute-amount', '900', '--due-by', '2026-12-01T00:00:00Z', '--funds', 'withdrawn', '--reason', 'product_not_received', '--print']);
+    expect(disputed).toMatchObject({ code: 0, output: expect.stringContaining('"disputeId":"d-1","disputedAmount":"900","currency":"CNY","reason":"product_not_received","dueBy":"2026-12-01T00:00:00.000Z","funds":"withdrawn"') });
+    const ended = await webhook(['--pay-no', payNo, '--kind', 'dispute-closed', '--outcome', 'won', '--print']);
+    expect(ended).toMatchObject({ code: 0, output: expect.stringContaining(`"disputeId":"dispute-${payNo}","disputedAmount":"19900","currency":"CNY","outcome":"won"`) });
+    for (const kind of ['disputed', 'dispute-closed']) {
+      const { code, output } = await webhook(['--pay-no', payNo, '--provider', 'alipay', '--kind', kind, '--print']);
+      expect({ code, output }).toMatchObject({ code: 2, output: expect.stringContaining(`alipay sends no notification of the kind "${kind}"`) });
+    }
+  });
+
   it('ends with 1 when the answer is no acknowledgement: an unknown payment is put off', async () => {
     const { code, output } = await webhook(['--pay-no', 'nobodys', '--provider', 'alipay', '--amount', '1999', '--currency', 'CNY']);
     expect(code, output).toBe(1);
@@ -108,7 +120,7 @@ describe('npm run webhook', () => {
   it('shows every option with --help', async () => {
     const { code, output } = await webhook(['--help']);
     expect(code).toBe(0);
-    for (const option of ['pay-no', 'provider', 'account', 'kind', 'amount', 'currency', 'trade-no', 'refund-id', 'refund-amount', 'reason', 'notification-id', 'duplicate', 'bad-signature', 'url', 'print', 'help']) {
+    for (const option of ['pay-no', 'provider', 'account', 'kind', 'amount', 'currency', 'trade-no', 'refund-id', 'refund-amount', 'dispute-id', 'dispute-amount', 'due-by', 'funds', 'outcome', 'reason', 'notification-id', 'duplicate', 'bad-signature', 'url', 'print', 'help']) {
       expect(output).toMatch(new RegExp(`^  --${option}\\b`, 'm'));
     }
   });
@@ -120,6 +132,10 @@ describe('npm run webhook', () => {
     ['an unknown provider', ['--pay-no', 'p1', '--provider', 'paypal'], '--provider must be one of standard, alipay, wechatpay, stripe; it is "paypal"'],
     ['an unknown kind', ['--pay-no', 'p1', '--kind', 'success'], '--kind must be one of succeeded,'],
     ['an amount in yuan', ['--pay-no', 'p1', '--amount', '19.99'], '--amount must be a whole number of minor units'],
+    ['a due date without a zone', ['--pay-no', 'p1', '--due-by', '2026-12-01'], '--due-by must be a time with its zone'],
+    ['a due date that does not exist', ['--pay-no', 'p1', '--due-by', '2026-13-01T00:00:00Z'], '--due-by must be a time with its zone'],
+    ['money that is nowhere', ['--pay-no', 'p1', '--funds', 'gone'], '--funds must be one of unchanged, withdrawn, reinstated; it is "gone"'],
+    ['a disputed amount in yuan', ['--pay-no', 'p1', '--dispute-amount', '19.99'], '--dispute-amount must be a whole number'],
     ['a payment that is none', ['--pay-no', '../x'], '--pay-no must be up to 64 letters'],
   ])('refuses a command line with %s', (_what, args, words) => {
     expect(() => readOptions(args)).toThrow(UsageError);

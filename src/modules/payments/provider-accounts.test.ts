@@ -30,7 +30,7 @@ describe('the accounts file', () => {
     ['a key id twice', { accounts: [{ ...standard, keys: [...standard.keys, ...standard.keys] }] }, 'accounts[0].keys names an id twice'],
     ['eleven keys', { accounts: [{ ...standard, keys: Array.from({ length: 11 }, (_, n) => ({ id: `k${n}`, secret: SECRET })) }] }, 'at most 10'],
     ['a secret that is too short', { accounts: [withKey({ secret: 'whsec_AAAA' })] }, 'accounts[0].keys[0].secret must be whsec_'],
-    ['a secret without its mark', { accounts: [withKey({ secret: 'A'.repeat(43) })] }, 'accounts[0].keys[0].secret must be whsec_'],
+    ['a secret that is no Base64', { accounts: [withKey({ secret: '-'.repeat(43) })] }, 'accounts[0].keys[0].secret must be whsec_'],
     ['a public key of the wrong length', { accounts: [withKey({ publicKey: 'whpk_AAAA' })] }, 'accounts[0].keys[0].publicKey must be whpk_'],
     ['a notAfter that is no time', { accounts: [withKey({ notAfter: 'tomorrow' })] }, 'accounts[0].keys[0].notAfter must be a time'],
     ['a misspelt name', { accounts: [withKey({ notafter: '2027-01-01T00:00:00Z' })] }, 'accounts[0].keys[0].notafter is not a known field'],

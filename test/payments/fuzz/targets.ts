@@ -1,6 +1,6 @@
 import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { OutcomeNotSentError, signNotification, type OutcomeToSign, type SignedWebhook, type SigningKey } from '../../../src/modules/payments/index.ts';
-import { signedText } from '../../../src/modules/payments/providers/alipay.ts';
+import { signedText } from '../../../src/modules/payments/providers/sign-alipay.ts';
 import type { ProviderAccount, WebhookRequest } from '../../../src/modules/payments/providers/provider.ts';
 import { readProviderAccounts } from '../../../src/modules/payments/provider-accounts.ts';
 import { FORM_MUTATIONS } from './form-mutations.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readNotice } from './alipay-notice.ts';
+import { findBoundaries } from './alipay-boundaries.ts';
+import { readTrade } from './alipay-notice.ts';
 import { alipayFields } from './sign-alipay.ts';
 
 const MERCHANT = { appId: '2021001', sellerId: '2088001' };
@@ -8,8 +9,13 @@ const fields = alipayFields(
   { kind: 'succeeded', payNo: 'p1', tradeNo: '2026112422001', amount: '1999', currency: 'CNY', paidAt: new Date('2026-11-24T07:30:00Z'), notificationId: 'n1' },
   new Date('2026-11-24T08:00:00Z'),
 );
-const read = (change: Record<string, string> = {}, drop: readonly string[] = []) =>
-  readNotice({ provider: 'alipay', account: 'main' }, new Map(Object.entries({ ...fields, ...change }).filter(([name]) => !drop.includes(name))));
+const source = { provider: 'alipay', account: 'main', notificationId: 'n1', providerType: 'trade_status_sync' };
+const read = (change: Record<string, string> = {}, drop: readonly string[] = []) => {
+  const told = Object.entries({ ...fields, ...change }).filter(([name]) => !drop.includes(name));
+  const sorted = told.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => ({ name, value, bytes: '' }));
+  const boundaries = findBoundaries(sorted, true);
+  return boundaries === null ? null : readTrade(source, boundaries);
+};
 
 const about = {
   provider: 'alipay', account: 'main', notificationId: 'n1', payNo: 'p1', providerTradeNo: '2026112422001', claims: { appId: '2021001', sellerId: '2088001' },
@@ -89,8 +95,11 @@ describe('an Alipay notice', () => {
     ['total_amount', { ...WHOLLY, total_amount: '' }],
     ['refund_fee', { refund_fee: 'x' }],
     ['refund_fee', { refund_fee: '-0.01' }],
-    ['refund_fee', { refund_fee: '' }],
-    ['out_trade_no', { out_trade_no: 'p 1' }],
+    ['out_trade_no', { out_trade_no: '' }],
+    ['total_amount', { total_amount: '' }],
+    ['app_id', { app_id: ' ' }],
+    ['notify_id', { notify_id: 'n 1' }],
+    ['notify_id', { notify_id: '\u00e9' }],
     ['trade_no', { trade_no: '' }],
     ['trade_status', { trade_status: 'Trade Success' }],
     ['gmt_payment', { gmt_payment: '2026-11-24T07:30:00Z' }],
@@ -102,6 +111,39 @@ describe('an Alipay notice', () => {
     ['gmt_payment', { gmt_payment: '0001-01-01 07:30:00' }],
   ])('is malformed when %s is out of form', (field, change) => {
     expect(read(change as Record<string, string>)).toEqual({ outcome: 'malformed', field });
+  });
+
+  it.each(['seller_id', 'gmt_payment', 'gmt_close', 'gmt_refund', 'refund_fee', 'out_biz_no'])('with an empty or blank %s is one without it', (name) => {
+    for (const change of [{}, { trade_status: 'TRADE_CLOSED' }]) {
+      expect(read({ ...change, [name]: '' })).toEqual(read(change, [name]));
+      expect(read({ ...change, [name]: ' \t\u3000' })).toEqual(read(change, [name]));
+    }
+  });
+
+  it.each(['p*1', 'p 1', '../x', '订单1', 'a\nb', 'x'.repeat(65)])('of the number %j, which we never gave, is another system’s, whatever else it says', (number) => {
+    const unhandled = { kind: 'not-handled', provider: 'alipay', account: 'main', notificationId: 'n1', payNo: null };
+    expect(read({ out_trade_no: number })).toEqual(notifications({ ...unhandled, providerType: 'TRADE_SUCCESS.foreign-number' }));
+    expect(read({ out_trade_no: number, total_amount: '1e3', refund_fee: 'x' })).toEqual(notifications({ ...unhandled, providerType: 'TRADE_SUCCESS.foreign-number' }));
+  });
+
+  it('without a status is a refund where it says how much of which trade, and with the sum of the payment if it has that', () => {
+    const alone = { ...refunded, providerType: 'trade_status_sync' };
+    expect(read(PARTLY, ['trade_status'])).toEqual(notifications(alone));
+    expect(read(PARTLY, ['trade_status', 'total_amount'])).toEqual(notifications({ ...alone, paymentAmount: null }));
+    expect(read({ ...PARTLY, refund_fee: '0.00' }, ['trade_status'])).toEqual({ outcome: 'malformed', field: 'trade_status' });
+    expect(read(PARTLY, ['trade_status', 'trade_no'])).toEqual({ outcome: 'malformed', field: 'trade_no' });
+  });
+
+  it('believes a refund behind a merchant’s text only where something else says that there was one', () => {
+    const text = { passback_params: 'x' };
+    for (const [name, value] of Object.entries(PARTLY)) {
+      if (name !== 'refund_fee') expect(read({ ...text, refund_fee: '1.01', [name]: value }), name).toMatchObject(notifications({ kind: 'succeeded' }, { kind: 'refunded', refundedTotal: '101' }));
+    }
+    expect(read({ ...text, trade_status: 'TRADE_CLOSED', refund_fee: '19.99' })).toMatchObject(notifications({ kind: 'succeeded' }, { kind: 'refunded', refundedTotal: '1999' }));
+    expect(read({ ...text, refund_fee: '1.01' })).toEqual({ outcome: 'malformed', field: 'refund_fee' });
+    expect(read({ ...text, refund_fee: '0.00' })).toEqual(read());
+    // Without the text in front of it there is nothing that it could be a part of.
+    expect(read({ point_amount: '0.00', receipt_amount: '19.99', refund_fee: '1.01' })).toMatchObject(notifications({ kind: 'succeeded' }, { kind: 'refunded' }));
   });
 
   it.each(['notify_id', 'notify_time', 'trade_status', 'out_trade_no', 'trade_no', 'app_id', 'total_amount'])('is malformed without %s', (name) => {

@@ -1,6 +1,5 @@
 import { sign, type KeyLike } from 'node:crypto';
 import { formatDecimalAmount } from '../../../contracts/money.ts';
-import { signedText } from './alipay.ts';
 import { OutcomeNotSentError, type OutcomeToSign, type SignedWebhook } from './outcome-to-sign.ts';
 
 export interface AlipaySigningKey {
@@ -15,7 +14,7 @@ export interface AlipaySigningKey {
 /** The content type that Alipay really sends, malformed as it is. */
 export const ALIPAY_CONTENT_TYPE = 'application/x-www-form-urlencoded; text/html; charset=utf-8';
 
-/** @throws OutcomeNotSentError: Alipay tells of neither a failed attempt nor a failed refund. */
+/** @throws OutcomeNotSentError: Alipay tells of no failed attempt, no failed refund and no dispute. */
 export function signAlipay(key: AlipaySigningKey, outcome: OutcomeToSign, sentAt: Date): SignedWebhook {
   return {
     path: `/webhooks/alipay/${key.account}`,
@@ -28,6 +27,15 @@ export function signAlipay(key: AlipaySigningKey, outcome: OutcomeToSign, sentAt
 export function signAlipayForm(privateKey: KeyLike, fields: Readonly<Record<string, string>>): string {
   const signature = sign('RSA-SHA256', Buffer.from(signedText(new Map(Object.entries(fields)))), privateKey).toString('base64');
   return new URLSearchParams({ ...fields, sign_type: 'RSA2', sign: signature }).toString();
+}
+
+/** Like Alipay's Node library: empty values stay in, and the text is signed in UTF-8. */
+export function signedText(fields: ReadonlyMap<string, string>): string {
+  return [...fields]
+    .filter(([name]) => name !== 'sign' && name !== 'sign_type')
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`)
+    .join('&');
 }
 
 export function alipayFields(key: Pick<AlipaySigningKey, 'appId' | 'sellerId'>, outcome: OutcomeToSign, sentAt: Date): Record<string, string> {
@@ -68,6 +76,8 @@ function stateOf(outcome: OutcomeToSign): Record<string, string> {
     }
     case 'attempt-failed':
     case 'refund-failed':
+    case 'disputed':
+    case 'dispute-closed':
       throw new OutcomeNotSentError('alipay', outcome.kind);
   }
 }

@@ -39,6 +39,15 @@ export function standardPayload(outcome: OutcomeToSign): { readonly type: string
       const { refundId, refundAmount, reason } = outcome;
       return payload('payment.refund_failed', outcome.failedAt, (failedAt) => ({ ...about, refundId, refundAmount, currency, reason, failedAt }));
     }
+    case 'disputed': {
+      const { disputeId, disputedAmount, reason, funds } = outcome;
+      const dueBy = outcome.dueBy?.toISOString();
+      return payload('payment.disputed', outcome.disputedAt, (disputedAt) => ({ ...about, disputeId, disputedAmount, currency, reason, dueBy, funds, disputedAt }));
+    }
+    case 'dispute-closed': {
+      const { disputeId, disputedAmount } = outcome;
+      return payload('payment.dispute_closed', outcome.closedAt, (closedAt) => ({ ...about, disputeId, disputedAmount, currency, outcome: outcome.outcome, closedAt }));
+    }
   }
 }
 

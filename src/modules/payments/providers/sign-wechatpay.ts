@@ -94,6 +94,8 @@ function toNotice(key: WechatPaySigningKey, outcome: OutcomeToSign): WechatPayNo
     }
     case 'attempt-failed':
     case 'closed':
+    case 'disputed':
+    case 'dispute-closed':
       throw new OutcomeNotSentError('WeChat Pay', outcome.kind);
   }
 }

@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from 'typebox';
+import { Type, type Static, type TObject } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { parseMinorUnits } from '../../../contracts/money.ts';
 import { PAY_NO_PATTERN, PROVIDER_ID_PATTERN, REASON_PATTERN, type NotificationSource, type PaymentNotification } from '../../../contracts/payment-notifications.ts';
@@ -7,8 +7,20 @@ import type { Reading } from './provider.ts';
 import { utcTime } from './utc-time.ts';
 
 /**
- * Our own payloads inside a Standard Webhook: `{ type, timestamp, data }`. Unknown members are ignored, so that a sender
- * may add to them, and unknown types are acknowledged.
+ * Our own payloads inside a Standard Webhook: `{ type, timestamp, data }`, with amounts as strings of integer minor units and
+ * times in ISO 8601 with their zone. All of them have `payNo` and `tradeNo`; `?` may be left out:
+ *
+ * | type                   | data                                                                                                |
+ * | payment.succeeded      | amount, currency, paidAt                                                                            |
+ * | payment.failed         | attemptId?, reason, failedAt                                                                        |
+ * | payment.closed         | closedAt                                                                                            |
+ * | payment.refunded       | refundId?, refundAmount? or refundedTotal? (or both), currency, paymentAmount?, refundedAt          |
+ * | payment.refund_failed  | refundId, refundAmount, currency, reason, failedAt, initiatedAt?                                    |
+ * | payment.disputed       | disputeId, disputedAmount, currency, reason, dueBy?, funds?, disputedAt                             |
+ * | payment.dispute_closed | disputeId, disputedAmount, currency, outcome, closedAt                                              |
+ *
+ * `funds` is `unchanged` (when left out), `withdrawn` or `reinstated`; of the outcomes `won` and `lost` decide where the money
+ * is. Unknown members are ignored, so that a sender may add to them, and unknown types are acknowledged.
  */
 const Id = Type.String({ pattern: PROVIDER_ID_PATTERN });
 const Amount = Type.String({ description: 'Integer minor units' });
@@ -31,7 +43,18 @@ const Refunded = Type.Object({
   paymentAmount: Type.Optional(Amount),
   refundedAt: Time,
 });
-const RefundFailed = Type.Object({ ...payment, refundId: Id, refundAmount: Amount, currency: Currency, reason: Reason, failedAt: Time });
+const RefundFailed = Type.Object({ ...payment, refundId: Id, refundAmount: Amount, currency: Currency, reason: Reason, failedAt: Time, initiatedAt: Type.Optional(Time) });
+const Disputed = Type.Object({
+  ...payment,
+  disputeId: Id,
+  disputedAmount: Amount,
+  currency: Currency,
+  reason: Reason,
+  dueBy: Type.Optional(Type.Union([Time, Type.Null()])),
+  funds: Type.Optional(Type.Union([Type.Literal('unchanged'), Type.Literal('withdrawn'), Type.Literal('reinstated')])),
+  disputedAt: Time,
+});
+const DisputeClosed = Type.Object({ ...payment, disputeId: Id, disputedAmount: Amount, currency: Currency, outcome: Reason, closedAt: Time });
 
 /** In the order of the types: what is sent, and what it is in our words. */
 const readers: Readonly<Record<string, Reader>> = {
@@ -44,8 +67,15 @@ const readers: Readonly<Record<string, Reader>> = {
   'payment.refunded': reader(Refunded, ({ refundId = null, refundAmount = null, refundedTotal = null, currency, paymentAmount = null, refundedAt }, about) => {
     return { kind: 'refunded', ...about, refundId, refundAmount, refundedTotal, currency, paymentAmount, refundedAt: utc(refundedAt) };
   }),
-  'payment.refund_failed': reader(RefundFailed, ({ refundId, refundAmount, currency, reason, failedAt }, about) => {
-    return { kind: 'refund-failed', ...about, refundId, refundAmount, currency, reason, failedAt: utc(failedAt) };
+  'payment.refund_failed': reader(RefundFailed, ({ refundId, refundAmount, currency, reason, failedAt, initiatedAt }, about) => {
+    const asked = initiatedAt === undefined ? {} : { initiatedAt: utc(initiatedAt) };
+    return { kind: 'refund-failed', ...about, refundId, refundAmount, currency, reason, failedAt: utc(failedAt), ...asked };
+  }),
+  'payment.disputed': reader(Disputed, ({ disputeId, disputedAmount, currency, reason, dueBy = null, funds = 'unchanged', disputedAt }, about) => {
+    return { kind: 'disputed', ...about, disputeId, disputedAmount, currency, reason, dueBy: dueBy === null ? null : utc(dueBy), funds, disputedAt: utc(disputedAt) };
+  }),
+  'payment.dispute_closed': reader(DisputeClosed, ({ disputeId, disputedAmount, currency, outcome, closedAt }, about) => {
+    return { kind: 'dispute-closed', ...about, disputeId, disputedAmount, currency, outcome, closedAt: utc(closedAt) };
   }),
 };
 
@@ -62,32 +92,34 @@ type Reader = (source: NotificationSource, data: object) => Reading;
 type About = NotificationSource & { readonly payNo: string; readonly providerTradeNo: string; readonly claims: Record<string, never> };
 
 /** Schema first, then the values that a schema cannot check, then our words. */
-function reader<S extends TSchema>(schema: S, toNotification: (data: Static<S>, about: About) => PaymentNotification): Reader {
+function reader<S extends TObject>(schema: S, toNotification: (data: Static<S>, about: About) => PaymentNotification): Reader {
   const check = Compile(schema);
+  const known = new Set(Object.keys(schema.properties));
   return (source, data) => {
     if (!check.Check(data)) return malformed(`/data${check.Errors(data)[0]?.instancePath ?? ''}`);
-    const field = wrongValue(data);
+    const field = wrongValue(data, known);
     if (field !== null) return malformed(`/data/${field}`);
     const { payNo, tradeNo } = data as { payNo: string; tradeNo: string };
     return { outcome: 'read', notifications: [toNotification(data, { ...source, payNo, providerTradeNo: tradeNo, claims: {} })] };
   };
 }
 
-const AMOUNTS = ['amount', 'refundAmount', 'refundedTotal', 'paymentAmount'];
-const TIMES = ['paidAt', 'failedAt', 'closedAt', 'refundedAt'];
+const AMOUNTS = ['amount', 'refundAmount', 'refundedTotal', 'paymentAmount', 'disputedAmount'];
+const TIMES = ['paidAt', 'failedAt', 'initiatedAt', 'closedAt', 'refundedAt', 'dueBy', 'disputedAt'];
 
-/** @returns the name of the first member whose value is none. */
-function wrongValue(data: object): string | null {
-  const values = data as Readonly<Partial<Record<string, string>>>;
-  const wrongAmount = AMOUNTS.find((name) => values[name] !== undefined && parseMinorUnits(values[name]) === null);
-  const wrongTime = TIMES.find((name) => values[name] !== undefined && utcTime(values[name]) === null);
+/** @returns the name of the first member of the schema whose value is none. */
+function wrongValue(data: object, known: ReadonlySet<string>): string | null {
+  const values = data as Readonly<Partial<Record<string, string | null>>>;
+  const isWrong = (name: string, parse: (text: string) => unknown): boolean => known.has(name) && typeof values[name] === 'string' && parse(values[name]) === null;
+  const wrongAmount = AMOUNTS.find((name) => isWrong(name, parseMinorUnits));
+  const wrongTime = TIMES.find((name) => isWrong(name, utcTime));
   // A refund of nothing, or one that does not say how much, would be no refund.
-  const noRefund = 'refundedAt' in values && !isPositive(values.refundAmount) && !isPositive(values.refundedTotal) ? 'refundAmount' : null;
+  const noRefund = known.has('refundedAt') && !isPositive(values.refundAmount) && !isPositive(values.refundedTotal) ? 'refundAmount' : null;
   return wrongAmount ?? wrongTime ?? noRefund;
 }
 
-function isPositive(amount: string | undefined): boolean {
-  return amount !== undefined && amount !== '0';
+function isPositive(amount: string | null | undefined): boolean {
+  return typeof amount === 'string' && amount !== '0';
 }
 
 function utc(time: string): string {
