@@ -47,7 +47,7 @@ export const HELP = `Signs and sends a webhook like a payment provider would, wi
   --currency <code>           ISO 4217; what was asked for by default
   --trade-no <id>             the provider's number of the payment; the one that paid it, or trade-<payNo>, by default
   --refund-id <id>            refund-<payNo> by default; another one is another refund
-  --refund-amount <minor units>   what is not refunded yet by default
+  --refund-amount <minor units>   what is not refunded yet by default; of a failed refund what was refunded
   --dispute-id <id>           dispute-<payNo> by default; another one is another dispute
   --dispute-amount <minor units>  what is disputed; what was paid by default
   --due-by <time>             until when evidence is taken, e.g. 2026-12-01T00:00:00Z; none by default

@@ -38,19 +38,16 @@ export function toOutcome(options: WebhookOptions, payment: KnownPayment | null,
       return { kind: 'refunded', ...about, ...refund, paidAt: new Date(payment?.paidAt ?? now), refundedAt: now };
     }
     case 'refund-failed': {
-      const { refundId, refundAmount } = refundOf(options, payment, about.amount);
-      return { kind: 'refund-failed', ...about, refundId, refundAmount, reason: options.reason ?? 'ABNORMAL', failedAt: now };
+      // What was given back, and turns out not to have been.
+      const back = payment === null || payment.refundedTotal === '0' ? about.amount : payment.refundedTotal;
+      const refund = { refundId: options.refundId ?? `refund-${payNo}`, refundAmount: options.refundAmount ?? back };
+      return { kind: 'refund-failed', ...about, ...refund, reason: options.reason ?? 'ABNORMAL', failedAt: now };
     }
     case 'disputed':
       return { kind: 'disputed', ...about, ...disputeOf(options, about.amount), reason: options.reason ?? 'fraudulent', dueBy: options.dueBy ?? null, funds: options.funds ?? 'unchanged', disputedAt: now };
     case 'dispute-closed':
       return { kind: 'dispute-closed', ...about, ...disputeOf(options, about.amount), outcome: options.outcome ?? 'lost', closedAt: now };
   }
-}
-
-/** One payment has one dispute here. */
-function disputeOf({ payNo, amount }: { readonly payNo: string; readonly amount: string }): { disputeId: string; disputedAmount: string } {
-  return { disputeId: `dispute-${payNo}`, disputedAmount: amount };
 }
 
 function refundOf({ payNo, refundId, refundAmount }: WebhookOptions, payment: KnownPayment | null, amount: string): { refundId: string; refundAmount: string; refundedTotal: string } {

@@ -25,6 +25,8 @@ const OUTCOMES: readonly OutcomeToSign[] = [
   { kind: 'refunded', ...refund, refundAmount: '100', refundedTotal: '300' },
   { kind: 'refunded', ...refund, refundAmount: '1699', refundedTotal: '1999' },
   { kind: 'refund-failed', ...about, refundId: 'r1', refundAmount: '100', reason: 'ABNORMAL', failedAt },
+  { kind: 'disputed', ...about, disputeId: 'd1', disputedAmount: '1999', reason: 'fraudulent', dueBy: closedAt, funds: 'withdrawn', disputedAt: failedAt },
+  { kind: 'dispute-closed', ...about, disputeId: 'd1', disputedAmount: '1999', outcome: 'lost', closedAt },
 ];
 const named = OUTCOMES.map((outcome) => [outcome.kind === 'refunded' ? `refunded ${outcome.refundedTotal} of ${outcome.amount}` : outcome.kind, outcome] as const);
 
@@ -42,7 +44,7 @@ function readingOf(webhook: SignedWebhook): unknown {
 const NOT_SENT: Readonly<Record<SigningKey['provider'], readonly OutcomeToSign['kind'][]>> = {
   standard: [],
   alipay: ['attempt-failed', 'refund-failed', 'disputed', 'dispute-closed'],
-  wechatpay: ['attempt-failed', 'closed'],
+  wechatpay: ['attempt-failed', 'closed', 'disputed', 'dispute-closed'],
   stripe: [],
 };
 
@@ -71,7 +73,7 @@ function expectedOf(provider: SigningKey['provider'], outcome: OutcomeToSign): o
       return { ...fact, ...(provider === 'stripe' ? { payNo: null } : {}), refundId: 'r1', refundAmount: '100', currency: 'CNY', reason: 'ABNORMAL', failedAt: failedAt.toISOString() };
     case 'disputed':
     case 'dispute-closed':
-      return { ...fact, disputeId: outcome.disputeId, disputedAmount: outcome.disputedAmount };
+      return { ...fact, ...(provider === 'stripe' ? { payNo: null } : {}), disputeId: outcome.disputeId, disputedAmount: outcome.disputedAmount };
   }
 }
 

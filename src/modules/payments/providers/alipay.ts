@@ -4,6 +4,7 @@ import { PROVIDER_ID_PATTERN, type Claims } from '../../../contracts/payment-not
 import { optionalTextField, refuseUnknownFields, textField } from './account-fields.ts';
 import { readForm, type FormField } from './alipay-form.ts';
 import { noticeReader, notHandled } from './alipay-kind.ts';
+import { alipayChargeProblem } from './alipay-limits.ts';
 import { signedTexts, type SignedText } from './alipay-signed-text.ts';
 import { decodeBase64 } from './base64.ts';
 import { refused, RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type AccountFields, type Answer, type Provider, type ProviderAccount, type ReceiveOutcome, type Verification, type WebhookRequest } from './provider.ts';
@@ -15,7 +16,7 @@ import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts
  * `sign_type`, are sorted by name, joined as `name=value` with `&` and signed with RSA PKCS #1 v1.5 and SHA-256. Which
  * texts that may be: alipay-signed-text.ts; where their fields end: alipay-boundaries.ts; what they say: alipay-kind.ts.
  */
-export const alipay: Provider = { name: 'alipay', readAccount, answer, currencies: new Set(['CNY']) };
+export const alipay: Provider = { name: 'alipay', readAccount, answer, currencies: new Set(['CNY']), chargeProblem: alipayChargeProblem };
 
 function readAccount(account: string, fields: AccountFields): ProviderAccount {
   refuseUnknownFields(fields, ['provider', 'account', 'appId', 'sellerId', 'keys']);
