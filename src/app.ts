@@ -4,8 +4,8 @@ import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
 import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
 import { ordersHandler, ordersRoutes, workItemRoutes } from './modules/orders/index.ts';
-import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
-import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
+import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, createWebhookRefusals, meantWebhookUrl, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
+import type { Arrivals, ProviderAccounts, RecentPayments, Trade, WebhookRefusals } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
@@ -99,8 +99,9 @@ export async function startApp(input: AppInput): Promise<App> {
   const binding = createStoreBinding(storeBindingDeps(db, store, instanceId, log, metrics));
   const parts: Parts = { input, metrics, store, db, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
 
-  const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
-  await registerRoutes(server, parts);
+  const refusals = createWebhookRefusals({ accounts: input.accounts, metrics, log, now });
+  const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops, onRefused: refusals.onRefused, meantUrl: meantWebhookUrl });
+  await registerRoutes(server, parts, refusals);
   const url = await steps.run('http', () => listen(server, config.http), () => server.close());
   const launched = launch(parts, supervisor, stopping.signal);
   await steps.run('workers', async () => undefined, async () => {
@@ -151,14 +152,14 @@ interface Parts {
 
 const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler() };
 
-async function registerRoutes(server: Server, parts: Parts): Promise<void> {
+async function registerRoutes(server: Server, parts: Parts, refusals: WebhookRefusals): Promise<void> {
   const { input, metrics, store, db, binding, brokers, recent, arrivals } = parts;
   const { accounts, log } = input;
   const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
   const evaluating = evaluatingWith(parts);
 
   await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
-  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log }), log }));
+  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log }), accounts, refusals, metrics, log }));
   await server.register(async (shop) => {
     shop.addHook('onRequest', callers.requireToken('service'));
     await shop.register(learningRoutes({ db, now }));

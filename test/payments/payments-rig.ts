@@ -6,11 +6,14 @@ import {
   createReceiveNotification,
   createRecentPayments,
   createRequestPayment,
+  createWebhookRefusals,
   generateDemoAccounts,
+  meantWebhookUrl,
   paymentRoutes,
   readProviderAccounts,
   signSuccess,
   webhookRoutes,
+  type CallbackLog,
   type RequestPayment,
   type SignedWebhook,
   type SigningKey,
@@ -52,7 +55,8 @@ export interface WebhookAnswer {
 
 export const demoAccounts = await generateDemoAccounts();
 
-export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
+/** @param callbacks where they are noted, if anywhere. */
+export async function startPayments(storeUrl: string, callbacks: { readonly callbacks?: CallbackLog } = {}): Promise<PaymentsRig> {
   const lines: Record<string, unknown>[] = [];
   const reached: string[] = [];
   const log = recordingLogger(lines);
@@ -62,8 +66,10 @@ export async function startPayments(storeUrl: string): Promise<PaymentsRig> {
   const now = (): Date => new Date();
   const recent = createRecentPayments();
   const accounts = readProviderAccounts(JSON.stringify(demoAccounts.accountsFile));
-  const server = buildServer({ log, metrics, version: '0.0.0' });
-  server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now, recent }), log }));
+  const refusals = createWebhookRefusals({ accounts, metrics, log, now, ...callbacks });
+  const server = buildServer({ log, metrics, version: '0.0.0', onRefused: refusals.onRefused, meantUrl: meantWebhookUrl });
+  const receive = createReceiveNotification({ store, accounts, metrics, log, reach, now, recent, ...callbacks });
+  server.register(webhookRoutes({ receive, accounts, refusals, metrics, log }));
   server.register(paymentRoutes({ store }));
   await server.listen({ port: 0, host: '127.0.0.1' });
   onTestFinished(async () => {

@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream';
+import { RequestError } from '../../contracts/errors.ts';
+
+/**
+ * Collects a body in one buffer of its own. Each chunk is copied and let go: a chunk of one byte costs a hundred in objects,
+ * and holds the whole read that it was cut from, so that a list of chunks may weigh a hundred times the body. What is held
+ * never exceeds one and a half times `bytesMax` (the old and the new buffer while it grows), and nothing before the first byte.
+ *
+ * @throws RequestError 413 past `bytesMax`; the stream's own error; RequestError 400 when it ends before it is whole.
+ */
+export function readBody(stream: Readable, bytesMax: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let buffer: Buffer = Buffer.alloc(0);
+    let length = 0;
+    const onData = (chunk: Buffer): void => {
+      if (length + chunk.length > bytesMax) {
+        settle();
+        reject(new RequestError(413, 'body-too-large', 'The body is larger than this route takes.'));
+        return;
+      }
+      if (length + chunk.length > buffer.length) buffer = grown(buffer, length, length + chunk.length, bytesMax);
+      length += chunk.copy(buffer, length);
+    };
+    const onEnd = (): void => {
+      settle();
+      resolve(buffer.subarray(0, length));
+    };
+    const onError = (error: unknown): void => {
+      settle();
+      reject(error as Error);
+    };
+    const onClose = (): void => onError(new RequestError(400, 'connection-lost', 'The connection ended before the request was whole.'));
+    const settle = (): void => {
+      stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+    };
+    stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  });
+}
+
+function grown(buffer: Buffer, length: number, needed: number, bytesMax: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.min(bytesMax, Math.max(needed, 2 * buffer.length)));
+  buffer.copy(larger, 0, 0, length);
+  return larger;
+}
