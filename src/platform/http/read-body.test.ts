@@ -1,0 +1,59 @@
+import { PassThrough, Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { readBody } from './read-body.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const MIB = 1024 * 1024;
+
+describe('a body', () => {
+  it('comes out as it came in, however it was cut', async () => {
+    const whole = Buffer.from(Array.from({ length: 5_000 }, (_byte, n) => n % 251));
+    for (const size of [1, 7, 4_096, 5_000]) {
+      const chunks = Array.from({ length: Math.ceil(whole.length / size) }, (_chunk, n) => whole.subarray(n * size, (n + 1) * size));
+      expect((await readBody(Readable.from(chunks), whole.length)).equals(whole), `${size}`).toBe(true);
+    }
+    expect(await readBody(Readable.from([]), 10)).toHaveLength(0);
+  });
+
+  it('is refused at the first byte too many', async () => {
+    const stream = new PassThrough();
+    const body = readBody(stream, 3);
+    stream.write('abc');
+    stream.write('d');
+    await expect(body).rejects.toMatchObject({ status: 413, code: 'body-too-large' });
+  });
+
+  it('that ends before it is whole is an error, the stream’s own where there is one', async () => {
+    const [reset, closed] = [new PassThrough(), new PassThrough()];
+    const bodies = [readBody(reset, 3), readBody(closed, 3)];
+    const error = new Error('aborted');
+    reset.destroy(error);
+    closed.destroy();
+    await expect(bodies[0]).rejects.toBe(error);
+    await expect(bodies[1]).rejects.toMatchObject({ code: 'connection-lost' });
+  });
+
+  it('costs its own size and no more, also in chunks of one byte that each hold a whole read', async () => {
+    const stream = new PassThrough({ highWaterMark: MIB });
+    const body = readBody(stream, MIB);
+    await new Promise(setImmediate);
+    collectGarbage();
+    const before = process.memoryUsage();
+    for (let n = 0; n < 256; n++) {
+      const read = Buffer.alloc(64 * 1024, n);
+      for (let at = 0; at < 1_024; at++) stream.write(read.subarray(at, at + 1));
+      await new Promise(setImmediate);
+    }
+    collectGarbage();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    // The body so far has 256 KiB; its chunks would hold 16 MiB of reads and as much in objects.
+    expect(arrayBuffers - before.arrayBuffers).toBeLessThan(MIB);
+    expect(heapUsed - before.heapUsed).toBeLessThan(4 * MIB);
+    stream.end();
+    expect(await body).toHaveLength(256 * 1_024);
+  });
+});
