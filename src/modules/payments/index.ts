@@ -11,6 +11,7 @@ export { meantWebhookUrl } from './webhook-path.ts';
 export { createWebhookRefusals, type WebhookRefusals } from './webhook-refusals.ts';
 export { webhookRoutes, type WebhookRoutesDeps } from './webhook-routes.ts';
 export type { CallbackLog } from './callbacks/callback.ts';
+export { createCallbackRegister, type CallbackRegister } from './callbacks/callback-register.ts';
 export { createArrivals, type Arrivals } from './arrivals.ts';
 export { createNotificationRegister } from './notification-register.ts';
 export { notificationRoutes, type NotificationRoutesDeps } from './notification-routes.ts';

@@ -50,7 +50,7 @@ export function createWebhookRefusals({ accounts, metrics, log, now, callbacks }
       // Malformed is what was verified and could not be read; nothing was verified here.
       const outcome = refusal.outcome === 'malformed' ? 'refused' : refusal.outcome;
       metrics.webhooks.inc({ ...labels, outcome });
-      if (labels !== UNKNOWN) callbacks?.note(refusedCallback({ ...labels, traceId, bodyBytes, receivedAt: now() }, reason, outcome));
+      if (labels !== UNKNOWN) callbacks?.note(refusedCallback({ ...labels, traceId, bodyBytes, receivedAt: now() }, reason, { outcome, status: refusal.status }));
     },
     count(path, outcome) {
       metrics.webhookRefused.inc({ ...labelsOf(path), reason: outcome });

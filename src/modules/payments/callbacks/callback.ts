@@ -11,6 +11,8 @@ export interface Callback {
   readonly outcome: ReceiveOutcome;
   /** What the whole request was answered with, where it told of several facts. */
   readonly answered?: ReceiveOutcome;
+  /** HTTP status, where it is not the one that the provider gets for `answered` or `outcome`. */
+  readonly status?: number;
   /** Why, where the outcome does not say it: a refusal's reason, the field that is malformed. */
   readonly reason: string | null;
   /** Null when nothing was verified: then anybody may have sent it. */
@@ -40,8 +42,8 @@ export type Received = Pick<Callback, 'provider' | 'account' | 'bodyBytes' | 'tr
 const NOTHING_TOLD = { notificationId: null, providerType: null, kind: null, factId: null, payNo: null, providerTradeNo: null } as const;
 
 /** @param refusal of the signature, or the reason why the server refused the request before it was looked at. */
-export function refusedCallback(received: Received, refusal: RefusalReason | (string & {}), outcome: ReceiveOutcome = 'refused'): Callback {
-  return { ...received, ...NOTHING_TOLD, outcome, reason: refusal, keyId: null };
+export function refusedCallback(received: Received, refusal: RefusalReason | (string & {}), { outcome, status }: { readonly outcome: ReceiveOutcome; readonly status?: number } = { outcome: 'refused' }): Callback {
+  return { ...received, ...NOTHING_TOLD, outcome, reason: refusal, keyId: null, ...(status === undefined ? {} : { status }) };
 }
 
 /** Genuine, and not readable at `field`. */
@@ -55,7 +57,7 @@ export function callbackOf(received: Received, keyId: string, notification: Noti
   return { ...received, keyId, outcome, answered, reason: null, notificationId, providerType, kind, factId: factIdOf(notification), payNo, providerTradeNo };
 }
 
-function factIdOf(notification: Notification): string | null {
+export function factIdOf(notification: Notification): string | null {
   switch (notification.kind) {
     case 'attempt-failed':
       return notification.attemptId;
