@@ -34,7 +34,7 @@ describe('a large webhook', () => {
       const { length } = JSON.stringify({ ...event, note: '' });
       const body = JSON.stringify({ ...event, note: 'x'.repeat(bytes - length) });
       const headers = signStripeBody(rig.keys.stripe.secret, body, nowSeconds());
-      const answer = await fetch(`${rig.origin}/webhooks/stripe/demo`, { method: 'POST', headers, ...(isChunked ? { body: new Blob([body]).stream(), duplex: 'half' } : { body }) } as RequestInit);
+      const answer = await fetch(`${rig.origin}/webhooks/stripe/demo`, { method: 'POST', headers, ...(isChunked ? { body: new Blob([body]).stream(), duplex: 'half' } : { body }) });
       expect([answer.status, await answer.json()]).toEqual([200, { outcome: 'stored' }]);
       expect(body).toHaveLength(bytes);
     }

@@ -25,9 +25,9 @@ export function readBody(stream: Readable, bytesMax: number): Promise<Buffer> {
       settle();
       resolve(buffer.subarray(0, length));
     };
-    const onError = (error: unknown): void => {
+    const onError = (error: Error): void => {
       settle();
-      reject(error as Error);
+      reject(error);
     };
     const onClose = (): void => onError(new RequestError(400, 'connection-lost', 'The connection ended before the request was whole.'));
     const settle = (): void => {

@@ -1,10 +1,9 @@
-import type { Database } from '../../../platform/database/database.ts';
-import { nameBasedId } from '../event-id.ts';
-import type { Transaction } from '../../../platform/database/database.ts';
+import type { Database, Transaction } from '../../../platform/database/database.ts';
 import { providersByName } from '../providers/registry.ts';
 import type { ReceiveOutcome } from '../providers/provider.ts';
 import type { Callback } from './callback.ts';
 import { isInStore, type NotedCallback } from './callback-buffer.ts';
+import { rowId } from './row-id.ts';
 import { storableText } from './storable-text.ts';
 
 /** A row of the register. Texts are bounded and can be stored. */
@@ -34,14 +33,14 @@ export type FactOfCallback = Pick<Callback, 'provider' | 'account' | 'notificati
 
 /** The payment's number is no part of it: of a callback that names only its trade, the event alone knows the payment. */
 export function factOfCallbackId({ provider, account, notificationId, traceId, outcome, kind, factId, providerTradeNo }: FactOfCallback): string {
-  return nameBasedId(['callback', provider, account, notificationId ?? '', traceId, outcome, kind ?? '', factId ?? '', providerTradeNo ?? '']);
+  return rowId([provider, account, notificationId ?? '', traceId, outcome, kind ?? '', factId ?? '', providerTradeNo ?? '']);
 }
 
 /** @param instance of this process, so that what two of them have noted is never taken for the same. */
 export function rowOf(noted: NotedCallback, instance: string): CallbackRow {
   const { provider, account, outcome, answered = outcome, bodyBytes } = noted;
   return {
-    id: isInStore(noted) ? factOfCallbackId(noted) : nameBasedId(['callback', instance, String(noted.seq)]),
+    id: isInStore(noted) ? factOfCallbackId(noted) : rowId([instance, String(noted.seq)]),
     received_at: noted.receivedAt.toISOString(),
     ...{ provider, account, outcome },
     reason: storableText(noted.reason),
