@@ -194,7 +194,7 @@ describe('on a real connection', () => {
     const server = buildServer({ log: { ...silentLogger, debug: () => undefined, info: write, warn: write, error: write } as never, metrics: createMetrics(), version: '0.0.0' });
     let [begun, ended] = [0, 0];
     server.addHook('onRequest', async () => void begun++);
-    server.addHook('onRequestAbort', async () => void ended++);
+    server.addHook('onRequestAbort', async (_request) => void ended++);
     server.register(async (scope) => routes(scope as Server));
     await server.listen({ port: 0, host: '127.0.0.1' });
     const socket = connect((server.server.address() as AddressInfo).port, '127.0.0.1');
