@@ -159,7 +159,7 @@ describe('while the database is away', () => {
     Object.assign(rig.network, { refuse: true });
     rig.network.cut();
     await tellFour(rig);
-    await until('the trouble', WITHIN_MS, () => (rig.writer.worker.health?.().status === 'degraded' ? true : null));
+    await until('the trouble', WITHIN_MS, () => (rig.writer.worker.health?.().reason !== undefined ? true : null));
     rig.network.refuse = false;
     const rows = await rig.listed(4);
     expect(rows.map(({ outcome, source }) => [outcome, source])).toEqual([['unknown-payment', 'received'], ['rejected', 'received'], ['duplicate', 'received'], ['stored', 'received']]);
@@ -192,10 +192,10 @@ describe('while the database is away', () => {
     rig.network.swallowAnswers = true;
     rig.run(rig.writer.worker);
     await tellFour(rig);
-    await until('an answer that does not come', WITHIN_MS, () => (rig.writer.worker.health?.().status === 'degraded' ? true : null));
+    await until('an answer that does not come', WITHIN_MS, () => (rig.writer.worker.health?.().reason !== undefined ? true : null));
     rig.network.swallowAnswers = false;
     rig.network.cut();
-    await until('the writer', WITHIN_MS, () => (rig.writer.worker.health?.().status === 'ok' && rig.buffer.size === 0 ? true : null));
+    await until('the writer', WITHIN_MS, () => (rig.writer.worker.health?.().reason === undefined && rig.buffer.size === 0 ? true : null));
     expect((await rig.list()).callbacks).toHaveLength(4);
   });
 });

@@ -38,6 +38,7 @@ const TABLE: readonly Row[] = [
   ['a NUL', head('POST', '/webhooks/standard/demo?x=%00', 'content-length: 0', 'connection: close'), 400, 'url-invalid', 'standard/demo'],
   ['a path part that is too long', head('POST', `/webhooks/standard/${'a'.repeat(200)}`, 'content-length: 0', 'connection: close'), 414, 'url-too-long', 'unknown/unknown'],
   ['no signature', head('POST', DEMO, 'content-length: 0', 'connection: close'), 401, 'headers-missing', 'standard/demo'],
+  ['an expectation that nobody knows', head('POST', DEMO, 'expect: 200-ok', 'content-length: 0', 'connection: close'), 401, 'headers-missing', 'standard/demo'],
   ['a body that says to be too large', head('POST', DEMO, `content-length: ${WEBHOOK_BODY_BYTES_MAX + 1}`), 413, 'body-too-large', 'standard/demo'],
   ['headers that are too large', head('POST', DEMO, `x: ${'y'.repeat(20_000)}`), 431, 'headers-too-large', 'standard/demo'],
   ['what is not HTTP', 'POST /webhooks/standard/demo HTTP/1.1\r\nno header\r\n\r\n', 400, 'http-malformed', 'standard/demo'],

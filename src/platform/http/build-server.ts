@@ -54,6 +54,8 @@ export function buildServer(options: ServerOptions): Server {
   observeRequests(app, options);
   addJsonParser(app);
   addApiDocument(app, options.version);
+  // An expectation that Node does not know would be answered by itself, past everything here. It may as well be ignored (RFC 9110, 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response));
   return app.withTypeProvider<TypeBoxTypeProvider>();
 }
 

@@ -48,7 +48,7 @@ export function createCallbackPruner({ db, log, retentionDays, rowsMax = CALLBAC
         await pause(INTERVAL_MS, signal);
       }
     },
-    // With the database away there is nothing to prune, and others say so.
+    // As the writer's: told, and no reason to be unready.
     health: () => ({ status: 'ok', ...(trouble === null ? {} : { reason: trouble }) }),
   };
 }
