@@ -32,6 +32,7 @@ type Row = readonly [what: string, text: string, status: number, reason: string,
 const TABLE: readonly Row[] = [
   ['nothing is there', head('POST', '/webhooks/stripe', 'content-length: 0', 'connection: close'), 404, 'route-unknown', 'unknown/unknown'],
   ['below an account', head('POST', `${DEMO}/more`, 'content-length: 0', 'connection: close'), 404, 'route-unknown', 'unknown/unknown'],
+  ['a body that is no JSON, below nothing', `${head('POST', '/webhooks/stripe', 'content-type: application/json', 'content-length: 1', 'connection: close')}{`, 400, 'json-invalid', 'unknown/unknown'],
   ['an unknown account', head('POST', '/webhooks/paypal/demo', 'content-length: 0', 'connection: close'), 401, 'unknown-account', 'unknown/unknown'],
   ['another method', head('GET', DEMO, 'connection: close'), 405, 'method-not-allowed', 'standard/demo'],
   ['a malformed escape', head('POST', '/webhooks/%zz/demo', 'content-length: 0', 'connection: close'), 400, 'url-invalid', 'unknown/unknown'],

@@ -21,7 +21,8 @@ export function answerWithProblems(app: FastifyInstance, log: Logger, onRefused:
   const paths = rememberPaths(app);
   const throttled = createThrottledLog(log);
   app.setErrorHandler(async (error, request, reply) => {
-    const { problem: answer, headers } = toProblem(error, request);
+    const { problem: answer, headers, code } = toProblem(error, request);
+    onRefused({ url: request.url, status: answer.status, reason: code, traceId: request.id });
     const line = { event: 'request.failed', traceId: request.id, method: request.method, route: request.routeOptions.url, status: answer.status, err: error };
     if (answer.status === 500) log.error(line);
     // What is put off in an outage is one matter, however many ask.

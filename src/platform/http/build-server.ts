@@ -21,7 +21,7 @@ export interface ServerOptions {
   readonly version: string;
   /** Proxies in front of this server whose `X-Forwarded-For` is believed; 0 = none. Never "all of them". */
   readonly trustedProxyHops?: number;
-  /** Told of what is refused outside of a route: unknown paths and methods, malformed URLs, what is not HTTP. Must not throw. */
+  /** Told of whatever is refused by the server itself, and not by a route's own error handler. Must not throw. */
   readonly onRefused?: OnRefused;
   /** Which URL is meant by the one that came, before a route is looked for. Must not throw. */
   readonly meantUrl?: (url: string) => string;
