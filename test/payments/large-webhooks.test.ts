@@ -23,6 +23,8 @@ const WITHIN_MS = 20_000;
 const MIB = 1024 * 1024;
 const BUDGET_BYTES = Math.max(...WEBHOOK_BUDGET.map(({ reservedBytesMax }) => reservedBytesMax));
 const LARGE_BODIES_MAX = (WEBHOOK_BUDGET.at(-1)?.reservedBytesMax ?? 0) / WEBHOOK_BODY_BYTES_MAX;
+/** All together have three hundred megabytes. */
+const TOO_MANY = 300 - LARGE_BODIES_MAX;
 const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 
 describe('a large webhook', () => {
@@ -47,22 +49,23 @@ describe('many large webhooks that come slowly', () => {
     const bodyBytes = async (): Promise<number> => (await rig.metrics.webhookBodyBytes.get()).values[0]?.value ?? 0;
     const before = process.memoryUsage().arrayBuffers;
     // All but the last byte of each.
-    const slow = await openSlow(rig, LARGE_BODIES_MAX + 80);
+    const slow = await openSlow(rig, LARGE_BODIES_MAX + TOO_MANY);
     await until('all of the share', WITHIN_MS, async () => ((await bodyBytes()) === LARGE_BODIES_MAX * MIB ? true : null));
-    const refused = await until('the refusals', WITHIN_MS, () => atLeast(80, slow.filter(({ answer }) => answer() !== '')));
+    const refused = await until('the refusals', WITHIN_MS, () => atLeast(TOO_MANY, slow.filter(({ answer }) => answer() !== '')));
     for (const { answer } of refused) expect(answer()).toMatch(/^HTTP\/1\.1 503 .*retry-after: 5\r\n/s);
-    expect(refused).toHaveLength(80);
+    expect(refused).toHaveLength(TOO_MANY);
 
     const payNo = await rig.open('standard');
     expect((await rig.send(successOf(rig.keys.standard, payNo))).status).toBe(200);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1.5 * BUDGET_BYTES);
+    // Buffers that were outgrown are there until they are swept; without a bound it would be the size of all bodies at least.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2.5 * BUDGET_BYTES);
 
     const startedAt = performance.now();
     await Promise.all(slow.map(({ closed }) => closed));
     expect(performance.now() - startedAt).toBeLessThan(WEBHOOK_TIMEOUT_MS + 2_000);
     await until('the room back', WITHIN_MS, async () => ((await bodyBytes()) === 0 ? true : null));
     const { values } = await rig.metrics.webhookRefused.get();
-    expect(Object.fromEntries(values.map(({ labels, value }) => [(labels as { reason: string }).reason, value]))).toEqual({ 'too-many-bodies': 80, 'timed-out': LARGE_BODIES_MAX });
+    expect(Object.fromEntries(values.map(({ labels, value }) => [(labels as { reason: string }).reason, value]))).toEqual({ 'too-many-bodies': TOO_MANY, 'timed-out': LARGE_BODIES_MAX });
     expect(rig.lines.filter(({ event }) => event === 'webhook.refused')).toHaveLength(2);
   });
 
