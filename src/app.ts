@@ -4,8 +4,8 @@ import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
 import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
 import { ordersHandler, ordersRoutes, refundedTotals } from './modules/orders/index.ts';
-import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
-import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
+import { createArrivals, createCallbackRegister, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, createWebhookRefusals, meantWebhookUrl, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
+import type { Arrivals, CallbackRegister, ProviderAccounts, RecentPayments, Trade, WebhookRefusals } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
 import { openItemsOfOrder, openWorkItem, workItemRoutes, writeWorkItems } from './modules/work-items/index.ts';
@@ -78,6 +78,8 @@ const DATABASE_POOL_SIZE = 16;
 /** A dependency that does not answer a look within this time counts as away. */
 const LOOK_TIMEOUT_MS = 1_000;
 const READY_POLL_MS = 200;
+/** The register of callbacks is beside the truth: a database that is away does not hold up a stop for it. */
+const CALLBACKS_FINISH_TIMEOUT_MS = 2_000;
 /** A message that is being retried is late, not missing: the reconciler waits for twice the time all attempts may take. */
 const RECONCILE_GRACE_MIN_MS = 10_000;
 /** Replays and the reconciler share the broker with live traffic and need only a small window. */
@@ -98,10 +100,14 @@ export async function startApp(input: AppInput): Promise<App> {
   const instanceId = input.instanceId ?? randomUUID();
   await refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now });
   const binding = createStoreBinding(storeBindingDeps(db, store, instanceId, log, metrics));
-  const parts: Parts = { input, metrics, store, db, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
+  const callbacks = createCallbackRegister({ db, store, lookAtStore: () => binding.look(), metrics, log, retentionDays: config.callbackRetentionDays });
+  // Stopped behind the webhooks and in front of the database.
+  await steps.run('callback register', async () => undefined, () => callbacks.finish(Math.min(config.shutdownTimeoutMs, CALLBACKS_FINISH_TIMEOUT_MS)));
+  const parts: Parts = { input, callbacks, metrics, store, db, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
 
-  const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops });
-  await registerRoutes(server, parts);
+  const refusals = createWebhookRefusals({ accounts: input.accounts, metrics, log, now, callbacks: callbacks.buffer });
+  const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops, onRefused: refusals.onRefused, meantUrl: meantWebhookUrl });
+  await registerRoutes(server, parts, refusals);
   const url = await steps.run('http', () => listen(server, config.http), () => server.close());
   const launched = launch(parts, supervisor, stopping.signal);
   await steps.run('workers', async () => undefined, async () => {
@@ -145,6 +151,7 @@ interface Parts {
   readonly reach: ReachWindow;
   readonly recent: RecentPayments;
   readonly arrivals: Arrivals;
+  readonly callbacks: CallbackRegister;
   readonly instanceId: string;
   readonly checkDependencies: () => Promise<Health['dependencies']>;
   readonly workers: () => Record<string, WorkerHealth>;
@@ -152,14 +159,14 @@ interface Parts {
 
 const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler({ writeWorkItems }) };
 
-async function registerRoutes(server: Server, parts: Parts): Promise<void> {
-  const { input, metrics, store, db, binding, brokers, recent, arrivals } = parts;
+async function registerRoutes(server: Server, parts: Parts, refusals: WebhookRefusals): Promise<void> {
+  const { input, metrics, store, db, binding, brokers, recent, arrivals, callbacks } = parts;
   const { accounts, log } = input;
   const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
   const evaluating = evaluatingWith(parts);
 
   await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
-  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log }), log }));
+  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log, callbacks: callbacks.buffer }), accounts, refusals, metrics, log }));
   await server.register(async (shop) => {
     shop.addHook('onRequest', callers.requireToken('service'));
     await shop.register(learningRoutes({ db, now }));
@@ -179,6 +186,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
     async (operators) => {
       operators.addHook('onRequest', callers.requireToken('admin'));
       await operators.register(notificationRoutes({ ...evaluating, db, recordAction: (...action) => recordAction(db, ...action) }));
+      await operators.register(callbacks.routes);
       await operators.register(
         adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, ...sightsOf(binding), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan, actor), queueDepth: (queue) => brokers.queueDepth(queue) }),
       );
@@ -262,6 +270,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
   }
   supervisor.start(createNotificationRegister({ db, store, lookAtStore, verifyStore, openWorkItem, log }));
   supervisor.start(createReevaluator({ ...evaluatingWith(parts), db, log, metrics, arrivals: parts.arrivals }));
+  for (const worker of parts.callbacks.workers) supervisor.start(worker);
   const side = {
     db,
     store,

@@ -34,6 +34,7 @@ describe('with nothing set', () => {
       providerAccountsFile: null,
       projector: { windowSize: 512, confirmTimeoutMs: 15_000 },
       consumer: { prefetch: 1024, batchSizeMax: 512, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 },
+      callbackRetentionDays: 90,
       logLevel: 'info',
       shutdownTimeoutMs: 15_000,
     });
@@ -66,6 +67,7 @@ describe('every variable', () => {
     PAYNOTIFY_ATTEMPTS: { good: '100', read: (c) => c.consumer.attemptsMax, gives: 100, bad: ['0', '101'], problem: 'a whole number from 1 to 100' },
     PAYNOTIFY_RETRY_DELAY_MS: { good: '0', read: (c) => c.consumer.retryDelayMs, gives: 0, bad: ['60001', '-1'], problem: 'a whole number from 0 to 60000' },
     PAYNOTIFY_DELIVERY_MAX: { good: '19', read: (c) => c.consumer.deliveryCountMax, gives: 19, bad: ['1', '20'], problem: 'a whole number from 2 to 19' },
+    PAYNOTIFY_CALLBACK_RETENTION_DAYS: { good: '7', read: (c) => c.callbackRetentionDays, gives: 7, bad: ['0', '3651', '1.5'], problem: 'a whole number from 1 to 3650' },
     LOG_LEVEL: { good: 'silent', read: (c) => c.logLevel, gives: 'silent', bad: ['loud', 'INFO'], problem: 'one of trace, debug, info, warn, error, fatal, silent' },
     PAYNOTIFY_SHUTDOWN_TIMEOUT_MS: { good: '600000', read: (c) => c.shutdownTimeoutMs, gives: 600_000, bad: ['99', '600001'], problem: 'a whole number from 100 to 600000' },
   };

@@ -25,6 +25,8 @@ export interface Config {
     readonly retryDelayMs: number;
     readonly deliveryCountMax: number;
   };
+  /** How long the register of callbacks is kept. */
+  readonly callbackRetentionDays: number;
   readonly logLevel: string;
   readonly shutdownTimeoutMs: number;
 }
@@ -123,6 +125,7 @@ export const SETTINGS = {
   attemptsMax: { variable: 'PAYNOTIFY_ATTEMPTS', describe: 'attempts before a message is parked', example: '3', fallback: 3, parse: integer(1, 100) },
   retryDelayMs: { variable: 'PAYNOTIFY_RETRY_DELAY_MS', describe: 'time between two attempts', example: '1000', fallback: 1000, parse: integer(0, 60_000) },
   deliveryCountMax: { variable: 'PAYNOTIFY_DELIVERY_MAX', describe: 'deliveries without an outcome before a message is parked unexecuted', example: '5', fallback: 5, parse: integer(2, 19) },
+  callbackRetentionDays: { variable: 'PAYNOTIFY_CALLBACK_RETENTION_DAYS', describe: 'days that the register of callbacks goes back', example: '90', fallback: 90, parse: integer(1, 3_650) },
   logLevel: { variable: 'LOG_LEVEL', describe: 'log level', example: 'info', fallback: 'info', parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent') },
   shutdownTimeoutMs: { variable: 'PAYNOTIFY_SHUTDOWN_TIMEOUT_MS', describe: 'time to finish what is in flight on SIGTERM', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
 } as const satisfies Record<string, Setting<number> | Setting<string> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null> | Setting<readonly string[] | null>>;
@@ -159,6 +162,7 @@ export function readConfig(environment: Environment): Config {
       retryDelayMs: read<number>(s.retryDelayMs),
       deliveryCountMax: read<number>(s.deliveryCountMax),
     },
+    callbackRetentionDays: read<number>(s.callbackRetentionDays),
     logLevel: read<string>(s.logLevel),
     shutdownTimeoutMs: read<number>(s.shutdownTimeoutMs),
   };

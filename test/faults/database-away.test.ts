@@ -47,5 +47,9 @@ test('a database stopped for 20 s while messages are consumed parks none of them
   await postgres.start();
   await Promise.all([before, shop.payAll(payments.slice(2 * PART))]);
   await site.assertWhole(payments);
+  await until('every callback in the register', 30_000, async () => {
+    const listed = await site.query<{ pay_no: string }>(`SELECT pay_no FROM webhook_callbacks WHERE outcome = 'stored'`);
+    return listed.length === payments.length && new Set(listed.map(({ pay_no }) => pay_no)).size === payments.length ? true : null;
+  });
   await until('a ready application', 30_000, async () => ((await fetch(`${site.app.url}/health/ready`)).ok ? true : null));
 });

@@ -69,7 +69,7 @@ export function personalProvider(key: SigningKey, wire: Wire): PersonalProvider 
       await note('refused: broken escape', broken, `${broken.body}&%zz=${mark('broken escape')}`);
       await note('refused: unknown account', { ...broken, path: `${broken.path}-${mark('account')}?openid=${mark('query')}` });
       await note('refused: unknown provider', { ...broken, path: `/webhooks/${mark('provider')}/demo` });
-      await note('too large', broken, `${broken.body}${mark('too large').repeat(5_000)}`);
+      await note('too large', broken, `${broken.body}${mark('too large').repeat(100_000)}`);
       if (key.provider !== 'alipay') await note('refused: stale', personal('stale', {}, 3_600));
       if (key.provider === 'wechatpay') await note('refused: unknown serial', broken, broken.body, { 'wechatpay-serial': mark('serial') });
 

@@ -64,7 +64,7 @@ afterAll(async () => {
 });
 
 async function operatorsView(): Promise<string> {
-  const paths = ['lag', 'parked', 'parked?state=redriven', 'replays', 'actions', 'work-items', 'work-items?state=settled', 'notifications?limit=500', ...paid.map(({ payNo }) => `payments/${payNo}`)];
+  const paths = ['lag', 'parked', 'parked?state=redriven', 'replays', 'actions', 'work-items', 'work-items?state=settled', 'notifications?limit=500', 'callbacks?limit=500', ...paid.map(({ payNo }) => `payments/${payNo}`)];
   const answers = paths.map((path) => textOf(`/admin/${path}`, installation.tokens.admin));
   const shops = paid.flatMap(({ payNo, orderId }) => [`/payments/${payNo}`, `/orders/${orderId}`]).map((path) => textOf(path, installation.tokens.service));
   return (await Promise.all([...answers, ...shops, textOf('/health/ready', installation.tokens.admin), textOf('/health/live')])).join('\n');

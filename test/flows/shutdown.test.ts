@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PROJECTOR_NAME } from '../../src/modules/projector/index.ts';
+import { connectEventStore } from '../../src/platform/event-store/connect.ts';
+import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
+import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { openSite, type Site } from '../harness/site.ts';
 
 const LOAD = 60;
@@ -33,6 +36,9 @@ test('SIGTERM under load ends the application in time with code 0, and the next 
   expect(lease).toEqual({ owner: null, lease_until: null });
   // Whatever was in flight is committed or handed back: nothing is counted as a crash in the middle of a message.
   expect(await site.query('SELECT * FROM started_executions')).toEqual([]);
+  // What was noted of callbacks is written, up to the last one that was answered.
+  const written = await site.query<{ pay_no: string }>(`SELECT pay_no FROM webhook_callbacks WHERE outcome = 'stored' AND source = 'received'`);
+  expect(written.map(({ pay_no }) => pay_no).sort()).toEqual(await paidSoFar());
 
   const startedAt = performance.now();
   await (await start()).ready;
@@ -40,6 +46,16 @@ test('SIGTERM under load ends the application in time with code 0, and the next 
   await paying;
   await site.assertWhole(payments);
 });
+
+async function paidSoFar(): Promise<string[]> {
+  const store = connectEventStore(site.eventStore.url, silentLogger);
+  try {
+    const { events } = await store.readAll(BEFORE_ALL, ['payment-'], 10_000);
+    return events.filter(({ type }) => type === 'PaymentSucceeded').map(({ stream }) => stream.slice('payment-'.length)).sort();
+  } finally {
+    await store.dispose();
+  }
+}
 
 test('SIGTERM while the application is still starting ends it with code 0', { timeout: 60_000 }, async () => {
   const starting = await start();

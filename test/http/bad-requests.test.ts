@@ -9,6 +9,7 @@ import { problemResponses } from '../../src/platform/http/schemas.ts';
 import { createTokenCheck, hashToken } from '../../src/platform/http/token-check.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics } from '../../src/platform/observe/metrics.ts';
+import { until } from '../harness/until.ts';
 
 const ADMIN = 'a'.repeat(43);
 const SERVICE = 's'.repeat(43);
@@ -186,6 +187,24 @@ describe('on a real connection', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     expect(performance.now() - startedAt).toBeLessThan(8_000);
   }, 15_000);
+
+  test.each(['/things', '/nothing'])('one that is reset within its body is nobody else’s failure: %s', async (path) => {
+    const lines: unknown[] = [];
+    const write = (line: unknown): void => void lines.push(line);
+    const server = buildServer({ log: { ...silentLogger, debug: () => undefined, info: write, warn: write, error: write } as never, metrics: createMetrics(), version: '0.0.0' });
+    let [begun, ended] = [0, 0];
+    server.addHook('onRequest', async () => void begun++);
+    server.addHook('onRequestAbort', async (_request) => void ended++);
+    server.register(async (scope) => routes(scope as Server));
+    await server.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect((server.server.address() as AddressInfo).port, '127.0.0.1');
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"n`);
+    await until('the request', 5_000, () => (begun === 1 ? true : null));
+    socket.resetAndDestroy();
+    await until('its end', 5_000, () => (ended === 1 ? true : null));
+    await server.close();
+    expect(lines).toEqual([]);
+  });
 
   test('a body that never ends is answered by the time limit of the handler and the connection is cut', async () => {
     const startedAt = performance.now();

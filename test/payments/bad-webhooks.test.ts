@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEventStoreServer, type EventStoreServer } from '../../src/event-store-server/server.ts';
 import { alipayFields, signAlipayForm } from '../../src/modules/payments/providers/sign-alipay.ts';
+import { WEBHOOK_BODY_BYTES_MAX } from '../../src/modules/payments/webhook-admission.ts';
 import { signStandardMessage } from '../../src/modules/payments/providers/sign-standard.ts';
 import { demoAccounts, newPayNo, post, startPayments, successOf, type WebhookAnswer } from './payments-rig.ts';
 import { BEFORE_ALL } from '../../src/platform/event-store/position.ts';
@@ -64,9 +65,10 @@ const TABLE: readonly Row[] = [
   ['an unknown provider', '/webhooks/paypal/demo', () => ({ headers: signed(body()), body: body() }), REFUSED],
   ['an account with an escape in its name', '/webhooks/standard/de%6Do2', () => ({ headers: signed(body()), body: body() }), REFUSED],
   ['the other provider’s account', STANDARD, () => ({ headers: {}, body: form() }), REFUSED],
-  ['65 KB, not signed', STANDARD, () => ({ headers: {}, body: 'x'.repeat(65 * 1024) }), TOO_LARGE],
-  ['65 KB to an unknown provider', '/webhooks/paypal/demo', () => ({ headers: {}, body: 'x'.repeat(65 * 1024) }), TOO_LARGE],
-  genuine('65 KB, signed', body({ note: 'x'.repeat(65 * 1024) }), TOO_LARGE),
+  ['1 MiB, not signed', STANDARD, () => ({ headers: {}, body: 'x'.repeat(WEBHOOK_BODY_BYTES_MAX) }), REFUSED],
+  ['1 MiB and a byte, not signed', STANDARD, () => ({ headers: {}, body: 'x'.repeat(WEBHOOK_BODY_BYTES_MAX + 1) }), TOO_LARGE],
+  ['20 KB to an unknown provider', '/webhooks/paypal/demo', () => ({ headers: {}, body: 'x'.repeat(20 * 1024) }), REFUSED],
+  genuine('1 MiB and more, signed', body({ note: 'x'.repeat(WEBHOOK_BODY_BYTES_MAX) }), TOO_LARGE),
   genuine('signed nothing', '', MALFORMED),
   genuine('signed text', 'hello', MALFORMED),
   genuine('signed half a document', '{"type":', MALFORMED),
@@ -93,7 +95,7 @@ const TABLE: readonly Row[] = [
   alipayForm('a broken escape', () => form().replace('TRADE_SUCCESS', 'TRADE_SUCCESS%'), fail(401)),
   ['JSON to Alipay', ALIPAY, () => ({ headers: { 'content-type': 'application/json' }, body: body() }), fail(401)],
   ['an unknown account of Alipay', '/webhooks/alipay/other', () => ({ headers: {}, body: form() }), fail(401)],
-  ['65 KB to Alipay', ALIPAY, () => ({ headers: {}, body: 'x'.repeat(65 * 1024) }), fail(413)],
+  ['more than 1 MiB to Alipay', ALIPAY, () => ({ headers: {}, body: 'x'.repeat(WEBHOOK_BODY_BYTES_MAX + 1) }), fail(413)],
   alipayForm('an amount with three digits', () => form({ total_amount: '19.991' }), fail(400)),
   alipayForm('no payment number', () => form({ out_trade_no: '' }), fail(400)),
   alipayForm('a trade under another kind', () => form({ notify_type: 'dut_user_sign' }), fail(400)),

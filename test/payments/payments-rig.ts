@@ -6,11 +6,14 @@ import {
   createReceiveNotification,
   createRecentPayments,
   createRequestPayment,
+  createWebhookRefusals,
   generateDemoAccounts,
+  meantWebhookUrl,
   paymentRoutes,
   readProviderAccounts,
   signSuccess,
   webhookRoutes,
+  type CallbackLog,
   type RequestPayment,
   type SignedWebhook,
   type SigningKey,
@@ -52,8 +55,13 @@ export interface WebhookAnswer {
 
 export const demoAccounts = await generateDemoAccounts();
 
-/** @param moreAccounts entries of an accounts file, beside the demo accounts. */
-export async function startPayments(storeUrl: string, moreAccounts: readonly object[] = []): Promise<PaymentsRig> {
+/** What a test wants beside the demo accounts: entries of an accounts file, and where callbacks are noted. */
+export interface PaymentsOptions {
+  readonly moreAccounts?: readonly object[];
+  readonly callbacks?: CallbackLog;
+}
+
+export async function startPayments(storeUrl: string, { moreAccounts = [], ...callbacks }: PaymentsOptions = {}): Promise<PaymentsRig> {
   const lines: Record<string, unknown>[] = [];
   const reached: string[] = [];
   const log = recordingLogger(lines);
@@ -63,8 +71,10 @@ export async function startPayments(storeUrl: string, moreAccounts: readonly obj
   const now = (): Date => new Date();
   const recent = createRecentPayments();
   const accounts = readProviderAccounts(JSON.stringify({ accounts: [...demoAccounts.accountsFile.accounts, ...moreAccounts] }));
-  const server = buildServer({ log, metrics, version: '0.0.0' });
-  server.register(webhookRoutes({ receive: createReceiveNotification({ store, accounts, metrics, log, reach, now, recent }), log }));
+  const refusals = createWebhookRefusals({ accounts, metrics, log, now, ...callbacks });
+  const server = buildServer({ log, metrics, version: '0.0.0', onRefused: refusals.onRefused, meantUrl: meantWebhookUrl });
+  const receive = createReceiveNotification({ store, accounts, metrics, log, reach, now, recent, ...callbacks });
+  server.register(webhookRoutes({ receive, accounts, refusals, metrics, log }));
   server.register(paymentRoutes({ store }));
   await server.listen({ port: 0, host: '127.0.0.1' });
   onTestFinished(async () => {

@@ -95,7 +95,7 @@ describe('an account of WeChat Pay below a service provider', () => {
   const { appId: _appId, mchid: _mchid, ...demo } = demoAccounts.accountsFile.accounts.find((entry) => 'provider' in entry && entry.provider === 'wechatpay') as Record<string, unknown>;
   const amount = { total: 1999, payer_total: 1899, currency: 'CNY', payer_currency: 'USD' };
   const ofPartner = { sp_appid: 'wxsp', sp_mchid: '1900000100', sub_mchid: '1900000109', amount };
-  const start = () => startPayments(url, [{ ...demo, account: 'partner', ...MERCHANT }]);
+  const start = () => startPayments(url, { moreAccounts: [{ ...demo, account: 'partner', ...MERCHANT }] });
 
   it('takes what its service provider is told of it, payments, combined ones and refunds', async () => {
     const rig = await start();

@@ -7,7 +7,11 @@ export { createRecentPayments, type RecentPayments } from './recent-payments.ts'
 export { createRequestPayment, type RequestPayment, type RequestPaymentResult } from './request-payment.ts';
 export { OutcomeNotSentError, type OutcomeToSign, type SignedWebhook } from './providers/outcome-to-sign.ts';
 export { signNotification, signSuccess, type SigningKey, type SuccessFacts } from './providers/sign-notification.ts';
+export { meantWebhookUrl } from './webhook-path.ts';
+export { createWebhookRefusals, type WebhookRefusals } from './webhook-refusals.ts';
 export { webhookRoutes, type WebhookRoutesDeps } from './webhook-routes.ts';
+export type { CallbackLog } from './callbacks/callback.ts';
+export { createCallbackRegister, type CallbackRegister } from './callbacks/callback-register.ts';
 export { createArrivals, type Arrivals } from './arrivals.ts';
 export { createNotificationRegister } from './notification-register.ts';
 export { notificationRoutes, type NotificationRoutesDeps } from './notification-routes.ts';

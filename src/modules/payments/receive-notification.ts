@@ -5,6 +5,7 @@ import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { createThrottledLog, type ThrottledLog } from '../../platform/observe/throttled-log.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
+import { callbackOf, malformedCallback, refusedCallback, type CallbackLog, type Received } from './callbacks/callback.ts';
 import type { AccountTerms } from './contradiction.ts';
 import { evaluateNotification, type EvaluateDeps, type EvaluateOutcome, type EvaluateRequest } from './evaluate-notification.ts';
 import type { Cause } from './payment-stream.ts';
@@ -24,6 +25,8 @@ export interface ReceiveDeps {
   /** Shared with whoever requests payments, so that a payment's first notification needs no read. */
   readonly recent: RecentPayments;
   readonly onPaid?: NonNullable<EvaluateDeps['onPaid']>;
+  /** Where every callback of a known account is noted, to be written down behind the answer. */
+  readonly callbacks?: CallbackLog;
 }
 
 export interface ReceiveRequest extends WebhookRequest {
@@ -58,11 +61,12 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     const labels = isKnown ? { provider: request.provider, account: request.account } : { provider: 'unknown', account: 'unknown' };
     metrics.webhookRefused.inc({ ...labels, reason });
     metrics.webhooks.inc({ ...labels, outcome: 'refused' });
+    if (isKnown) deps.callbacks?.note(refusedCallback(receivedOf(request, now()), reason));
     throttled.note('warn', `${labels.provider}/${labels.account}/${reason}`, { event: 'webhook.refused', ...labels, reason, traceId: request.traceId });
     return 'refused';
   }
 
-  async function receiveAll(account: ProviderAccount, notifications: readonly Notification[], line: Line, endsAt: number): Promise<ReceiveOutcome> {
+  async function receiveAll(account: ProviderAccount, notifications: readonly Notification[], line: Line, endsAt: number, received: Received): Promise<ReceiveOutcome> {
     const outcomes: ReceiveOutcome[] = [];
     for (const notification of notifications) {
       const startedAt = performance.now();
@@ -71,11 +75,14 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
       logReceived(log, { ...line, outcome, ...idsOf(notification), durationMs: Math.round(performance.now() - startedAt) });
       if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: line.provider, type: notification.providerType });
     }
-    return OUTCOMES_BY_WEIGHT.find((outcome) => outcomes.includes(outcome)) ?? 'unavailable';
+    const answered = OUTCOMES_BY_WEIGHT.find((outcome) => outcomes.includes(outcome)) ?? 'unavailable';
+    notifications.forEach((notification, n) => deps.callbacks?.note(callbackOf(received, line.keyId, notification, outcomes[n] ?? answered, answered)));
+    return answered;
   }
 
   return async (request) => {
     const startedAt = performance.now();
+    const received = receivedOf(request, now());
     const account = accounts.find(request.provider, request.account);
     if (account === null) return refuse(request, 'unknown-account');
     const verification = account.verify(request, now());
@@ -83,8 +90,10 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     const reading = verification.read();
     const line = { provider: request.provider, account: request.account, keyId: verification.keyId, traceId: request.traceId };
     let outcome: ReceiveOutcome = 'malformed';
-    if (reading.outcome === 'malformed') log.error({ event: 'webhook.malformed', ...line, field: reading.field, ...(reading.advice === undefined ? {} : { advice: reading.advice }) });
-    else outcome = await receiveAll(account, reading.notifications, line, startedAt + RECEIVE_DEADLINE_MS);
+    if (reading.outcome === 'malformed') {
+      log.error({ event: 'webhook.malformed', ...line, field: reading.field, ...(reading.advice === undefined ? {} : { advice: reading.advice }) });
+      deps.callbacks?.note(malformedCallback(received, line.keyId, reading.field));
+    } else outcome = await receiveAll(account, reading.notifications, line, startedAt + RECEIVE_DEADLINE_MS, received);
     metrics.webhooks.inc({ provider: request.provider, account: request.account, outcome });
     metrics.webhookSeconds.observe({ provider: request.provider }, (performance.now() - startedAt) / 1000);
     return outcome;
@@ -145,6 +154,10 @@ function overLimit({ throttled }: { readonly throttled: ThrottledLog }, { payNo,
 async function keep({ store, now }: ReceiveDeps, notification: PaymentNotification, cause: Cause, deadlineMs: number): Promise<ReceiveOutcome> {
   await keepUnmatched(store, notification, cause, now(), deadlineMs);
   return notification.payNo === null ? 'kept' : 'unknown-payment';
+}
+
+function receivedOf({ provider, account, traceId, body }: ReceiveRequest, receivedAt: Date): Received {
+  return { provider, account, traceId, bodyBytes: body.length, receivedAt };
 }
 
 function idsOf({ payNo, notificationId, providerType }: Notification): Record<string, string | null> {

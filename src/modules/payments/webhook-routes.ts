@@ -1,20 +1,27 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
 import { toProblem } from '../../platform/http/problem.ts';
+import { readBody } from '../../platform/http/read-body.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
+import type { Metrics } from '../../platform/observe/metrics.ts';
 import { createThrottledLog } from '../../platform/observe/throttled-log.ts';
+import type { ProviderAccounts } from './provider-accounts.ts';
 import { problemAnswer } from './providers/problem-answer.ts';
 import type { ReceiveOutcome } from './providers/provider.ts';
 import { providersByName } from './providers/registry.ts';
 import type { ReceiveNotification } from './receive-notification.ts';
+import { createWebhookAdmission, mustClose, WEBHOOK_BODY_BYTES_MAX } from './webhook-admission.ts';
+import type { WebhookRefusals } from './webhook-refusals.ts';
 
 export interface WebhookRoutesDeps {
   readonly receive: ReceiveNotification;
+  readonly accounts: ProviderAccounts;
+  readonly refusals: WebhookRefusals;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
-/** Providers send under 20 KB. */
-export const WEBHOOK_BODY_SIZE_MAX = 64 * 1024;
 /** The last line behind the store's own deadlines: providers are promised an answer within 4 s. Covers a slow body too. */
 export const WEBHOOK_TIMEOUT_MS = 3_800;
 
@@ -38,13 +45,15 @@ interface WebhookPath {
  * were signed. There is no token: the signature is the authentication. Every answer, also to what the server itself
  * refuses, has the form the provider understands, and a success is never the answer to an error.
  */
-export function webhookRoutes({ receive, log }: WebhookRoutesDeps): FastifyPluginAsync {
+export function webhookRoutes({ receive, accounts, refusals, metrics, log }: WebhookRoutesDeps): FastifyPluginAsync {
   const throttled = createThrottledLog(log);
+  const admission = createWebhookAdmission(accounts, metrics);
   return async (scope) => {
     // The header says nothing that we believe, and a provider's malformed one must not cost a payment.
     scope.addHook('onRequest', async (request) => void (request.headers['content-type'] = 'application/octet-stream'));
+    scope.addHook('onRequest', async (request, reply) => admission.admit(request, reply));
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser('*', (_request: FastifyRequest, payload: IncomingMessage) => readBody(payload, WEBHOOK_BODY_BYTES_MAX));
     scope.post<{ Params: WebhookPath }>('/webhooks/:provider/:account', {
       schema: {
         tags: ['webhooks'],
@@ -52,18 +61,22 @@ export function webhookRoutes({ receive, log }: WebhookRoutesDeps): FastifyPlugi
         params: Type.Object({ provider: Type.String(), account: Type.String() }),
         response: ANSWERS,
       },
-      bodyLimit: WEBHOOK_BODY_SIZE_MAX,
       handlerTimeout: WEBHOOK_TIMEOUT_MS,
       errorHandler: (error, request, reply) => {
-        const { status, type } = toProblem(error, request.id).problem;
-        if (status === 500) log.error({ event: 'webhook.failed', traceId: request.id, err: error });
-        else if (status > 500) throttled.note('warn', type, { event: 'webhook.unavailable', traceId: request.id, reason: type });
-        void answerWith(outcomeOf(status), request, reply);
+        const { code, problem } = toProblem(error, request);
+        const outcome = outcomeOf(problem.status);
+        // A mistake of ours is one matter, however many webhooks meet it.
+        if (problem.status === 500) throttled.note('error', 'failed', { event: 'webhook.failed', traceId: request.id, err: error });
+        refusals.note({ url: request.url, status: problem.status, reason: code, traceId: request.id, outcome, bodyBytes: Number(request.headers['content-length'] ?? 0) });
+        if (mustClose(request, code)) void reply.header('connection', 'close');
+        void answerWith(outcome, request, reply);
       },
       handler: async (request, reply) => {
         const { provider, account } = request.params;
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const outcome = await receive({ provider, account, headers: request.headers, body, traceId: request.id });
+        const outcome = await admission.working(request, () => receive({ provider, account, headers: request.headers, body, traceId: request.id }));
+        // Counted with its own reason where it was refused; answered already when it took too long.
+        if (!reply.sent && isToldAgain(outcome)) refusals.count(request.params, outcome);
         return answerWith(outcome, request, reply);
       },
     });
@@ -76,8 +89,13 @@ function answerWith(outcome: ReceiveOutcome, request: FastifyRequest, reply: Fas
   return reply.code(answer.status).headers(answer.headers).send(answer.body);
 }
 
+function isToldAgain(outcome: ReceiveOutcome): boolean {
+  return outcome === 'malformed' || outcome === 'unknown-payment' || outcome === 'unavailable';
+}
+
 /** What the server refused before or instead of our handler. Everything that is not the sender's fault is "try again". */
 function outcomeOf(status: number): ReceiveOutcome {
+  if (status === 401) return 'refused';
   if (status === 413) return 'too-large';
   return status < 500 ? 'malformed' : 'unavailable';
 }

@@ -4,9 +4,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { RequestError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { answerFrameworkError, answerWithProblems } from './answer-with-problems.ts';
+import { answerFrameworkErrors, answerWithProblems, type OnRefused } from './answer-with-problems.ts';
 import { addApiDocument } from './api-document.ts';
-import { answerClientError } from './client-error.ts';
+import { answerClientErrors } from './client-error.ts';
 import { compileValidator } from './compile-validator.ts';
 import { observeRequests } from './observe-requests.ts';
 import { addJsonParser } from './parse-json.ts';
@@ -21,9 +21,13 @@ export interface ServerOptions {
   readonly version: string;
   /** Proxies in front of this server whose `X-Forwarded-For` is believed; 0 = none. Never "all of them". */
   readonly trustedProxyHops?: number;
+  /** Told of whatever is refused by the server itself, and not by a route's own error handler. Must not throw. */
+  readonly onRefused?: OnRefused;
+  /** Which URL is meant by the one that came, before a route is looked for. Must not throw. */
+  readonly meantUrl?: (url: string) => string;
 }
 
-/** Webhooks are under 20 KB and admin requests smaller still; nothing here needs more. */
+/** Requests of the shop and of operators are far smaller. Webhooks have a limit of their own. */
 export const BODY_SIZE_MAX = 64 * 1024;
 /** A payNo or course id is far shorter; the limit keeps long paths out of the router. */
 export const PARAM_LENGTH_MAX = 128;
@@ -42,18 +46,22 @@ export const HANDLER_TIMEOUT_MS = 3_800;
  * them at its registration, and one registered earlier would answer in Fastify's own format.
  */
 export function buildServer(options: ServerOptions): Server {
-  const app: FastifyInstance = fastify(serverOptions(options.trustedProxyHops ?? 0));
+  const app: FastifyInstance = fastify(serverOptions(options));
   app.setValidatorCompiler(compileValidator);
   app.decorateRequest('actor', '');
-  answerWithProblems(app, options.log);
+  answerWithProblems(app, options.log, options.onRefused);
   refuseWhileClosing(app);
   observeRequests(app, options);
   addJsonParser(app);
   addApiDocument(app, options.version);
+  // An expectation that Node does not know would be answered by itself, past everything here. It may as well be ignored (RFC 9110, 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response));
   return app.withTypeProvider<TypeBoxTypeProvider>();
 }
 
-function serverOptions(trustedProxyHops: number): FastifyHttpOptions<HttpServer> {
+function ignore(): void {}
+
+function serverOptions({ trustedProxyHops = 0, onRefused = ignore, meantUrl }: ServerOptions): FastifyHttpOptions<HttpServer> {
   return {
     logger: false,
     bodyLimit: BODY_SIZE_MAX,
@@ -65,8 +73,9 @@ function serverOptions(trustedProxyHops: number): FastifyHttpOptions<HttpServer>
     return503OnClosing: false,
     trustProxy: (_address, hop) => hop < trustedProxyHops,
     genReqId: (request) => traceIdOf(request.headers.traceparent),
-    clientErrorHandler: answerClientError,
-    frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerClientErrors(onRefused),
+    frameworkErrors: answerFrameworkErrors(onRefused),
+    ...(meantUrl === undefined ? {} : { rewriteUrl: ({ url }) => meantUrl(url ?? '') }),
   };
 }
 

@@ -20,6 +20,8 @@ export interface Problem {
 }
 
 export interface ProblemAnswer {
+  /** End of the problem's type: a word of ours, one of few. */
+  readonly code: string;
   readonly problem: Problem;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -56,11 +58,20 @@ export function problem(status: number, code: string, detail: string | undefined
   };
 }
 
+/** What an answer goes by, beside the error. */
+export interface FailedRequest {
+  readonly id: string;
+  readonly raw: { readonly errored: Error | null; readonly socket?: { readonly errored: Error | null } | null };
+}
+
 /**
  * Maps any error to its answer. An error that is not meant for the caller becomes a bare 500: its message may hold a
  * query, an address or a secret, and stays in the log under the same `traceId`.
  */
-export function toProblem(error: unknown, traceId: string): ProblemAnswer {
+export function toProblem(error: unknown, request: FailedRequest): ProblemAnswer {
+  const traceId = request.id;
+  // Its code may be that of a lost connection to a server of ours, and it says nothing of them.
+  if (isOfOwnConnection(error, request)) return answerOf(400, 'connection-lost', 'The connection ended before the request was whole.', traceId);
   if (error instanceof RequestError) return answerOf(error.status, error.code, error.message, traceId, error.extensions);
   if (error instanceof DependencyUnavailableError) {
     return answerOf(503, error.code, `The ${error.dependency.replace('-', ' ')} is not reachable just now.`, traceId, { dependency: error.dependency });
@@ -77,6 +88,10 @@ export function toProblem(error: unknown, traceId: string): ProblemAnswer {
   return frameworkAnswer(error, traceId) ?? answerOf(500, 'internal', undefined, traceId);
 }
 
+function isOfOwnConnection(error: unknown, { raw }: FailedRequest): boolean {
+  return error instanceof Error && (error === raw.errored || error === raw.socket?.errored);
+}
+
 function frameworkAnswer(error: unknown, traceId: string): ProblemAnswer | null {
   const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as { code?: unknown; statusCode?: unknown };
   const known = typeof code === 'string' ? FRAMEWORK_PROBLEMS[code] : undefined;
@@ -86,7 +101,7 @@ function frameworkAnswer(error: unknown, traceId: string): ProblemAnswer | null 
 }
 
 function answerOf(status: number, code: string, detail: string | undefined, traceId: string, extensions: Readonly<Record<string, unknown>> = {}): ProblemAnswer {
-  return { problem: problem(status, code, detail, traceId, extensions), headers: headersOf(status, code) };
+  return { code, problem: problem(status, code, detail, traceId, extensions), headers: headersOf(status, code) };
 }
 
 function headersOf(status: number, code: string): Readonly<Record<string, string>> {

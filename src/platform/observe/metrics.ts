@@ -12,7 +12,9 @@ export function createMetrics() {
   return {
     registry,
     webhooks: counter('webhooks_total', 'Webhook requests by provider account and outcome', ['provider', 'account', 'outcome']),
-    webhookRefused: counter('webhook_refused_total', 'Webhooks that failed authentication, by reason', ['provider', 'account', 'reason']),
+    webhookRefused: counter('webhook_refused_total', 'Webhooks that were answered with an error, and requests refused before their path could be read, by reason', ['provider', 'account', 'reason']),
+    webhookBodyBytes: gauge('webhook_body_bytes', 'Room taken for the bodies of webhooks that are read or worked on'),
+    callbacksNotKept: counter('callbacks_not_kept_total', 'Callbacks that are in no register: the database was away for too long, and the event store does not know of them'),
     webhookNotHandled: counter('webhook_not_handled_total', 'Genuine webhooks of a type that nothing is made of, by type', ['provider', 'type']),
     notificationsWaiting: gauge('notifications_waiting', 'Genuine notifications that wait for a payment or a person, by state', ['state']),
     webhookSeconds: histogram('webhook_seconds', 'Time to answer a webhook', ['provider']),
