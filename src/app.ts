@@ -1,45 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from './config.ts';
 import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
-import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
-import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
-import { ordersHandler, ordersRoutes, refundedTotals } from './modules/orders/index.ts';
-import { createArrivals, createCallbackRegister, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, createWebhookRefusals, meantWebhookUrl, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
-import type { Arrivals, CallbackRegister, ProviderAccounts, RecentPayments, Trade, WebhookRefusals } from './modules/payments/index.ts';
+import { createReconciler, createReplayRunner } from './modules/admin/index.ts';
+import { createArrivals, createCallbackRegister, createNotificationRegister, createRecentPayments, createReevaluator, createWebhookRefusals, meantWebhookUrl } from './modules/payments/index.ts';
+import type { ProviderAccounts } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
-import { openItemsOfOrder, openWorkItem, workItemRoutes, writeWorkItems } from './modules/work-items/index.ts';
-import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
+import { openWorkItem } from './modules/work-items/index.ts';
+import { createBrokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
 import { declareTopology } from './platform/broker/topology.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
-import type { ModuleHandler } from './platform/consumer/module-handler.ts';
 import { connectDatabase, migrate, type Database } from './platform/database/database.ts';
 import { databaseAnswers } from './platform/database/database-answers.ts';
 import { connectEventStore } from './platform/event-store/connect.ts';
-import type { EventStore } from './platform/event-store/event-store.ts';
-import { createAuthentication } from './platform/http/authenticate.ts';
-import { buildServer, type Server } from './platform/http/build-server.ts';
+import { buildServer } from './platform/http/build-server.ts';
 import { listen } from './platform/http/listen.ts';
-import { createTokenCheck, type TokenHashes } from './platform/http/token-check.ts';
+import type { TokenHashes } from './platform/http/token-check.ts';
 import { judgeHealth, type Health } from './platform/observe/health.ts';
-import { healthRoutes } from './platform/observe/health-routes.ts';
 import type { Logger } from './platform/observe/logger.ts';
-import { createMetrics, type Metrics } from './platform/observe/metrics.ts';
+import { createMetrics } from './platform/observe/metrics.ts';
 import { backoffMs, pause } from './platform/process/backoff.ts';
 import { createSteps } from './platform/process/steps.ts';
 import { createSupervisor, type Supervisor } from './platform/process/supervisor.ts';
 import { withinMs } from './platform/process/time-limit.ts';
 import { passWindow, type ReachWindow } from './platform/process/window.ts';
 import type { WorkerHealth } from './platform/process/worker.ts';
+import { evaluatingWith, HANDLERS, now, sightsOf, type Parts } from './parts.ts';
+import { registerRoutes } from './register-routes.ts';
 import { storeBindingDeps } from './store-binding-deps.ts';
 
 /*
- * The only file that wires modules, together with store-binding-deps.ts. Order of starting: event store → HTTP (webhooks
- * are accepted from here on) → database schema, its binding to the event store, and broker, whenever they are there →
- * projector, consumers, operators' workers. Stopping goes backwards.
+ * Wires the modules, together with parts.ts, register-routes.ts and store-binding-deps.ts, and nothing else does. Order of
+ * starting: event store → HTTP (webhooks are accepted from here on) → database schema, its binding to the event store, and
+ * broker, whenever they are there → projector, consumers, operators' workers. Stopping goes backwards.
  */
 
 export interface AppInput {
@@ -138,74 +134,6 @@ export async function startApp(input: AppInput): Promise<App> {
 
   const health = async (): Promise<Health> => judgeHealth(await checkDependencies(), workers());
   return { url, health, ready: untilReady(health, stopping.signal), stop: () => steps.stop() };
-}
-
-/** What the routes and workers are made of. */
-interface Parts {
-  readonly input: AppInput;
-  readonly metrics: Metrics;
-  readonly store: EventStore;
-  readonly db: Database;
-  readonly binding: StoreBinding;
-  readonly brokers: Brokers;
-  readonly reach: ReachWindow;
-  readonly recent: RecentPayments;
-  readonly arrivals: Arrivals;
-  readonly callbacks: CallbackRegister;
-  readonly instanceId: string;
-  readonly checkDependencies: () => Promise<Health['dependencies']>;
-  readonly workers: () => Record<string, WorkerHealth>;
-}
-
-const HANDLERS: Readonly<Record<ModuleName, ModuleHandler>> = { learning: learningHandler(), orders: ordersHandler({ writeWorkItems }) };
-
-async function registerRoutes(server: Server, parts: Parts, refusals: WebhookRefusals): Promise<void> {
-  const { input, metrics, store, db, binding, brokers, recent, arrivals, callbacks } = parts;
-  const { accounts, log } = input;
-  const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
-  const evaluating = evaluatingWith(parts);
-
-  await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
-  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log, callbacks: callbacks.buffer }), accounts, refusals, metrics, log }));
-  await server.register(async (shop) => {
-    shop.addHook('onRequest', callers.requireToken('service'));
-    await shop.register(learningRoutes({ db, now }));
-    await shop.register(
-      ordersRoutes({
-        db,
-        now,
-        openItemsOf: (orderId) => openItemsOfOrder(db, orderId),
-        findSelectionPrice: (selectionId) => findSelectionPrice(db, selectionId),
-        requestPayment: createRequestPayment({ store, now, recent, onRequested: (payNo) => arrivals.note({ payNo }) }),
-        accountFor: (provider, account) => (accounts.find(provider, account) === null ? null : (providersByName.get(provider) ?? null)),
-      }),
-    );
-    await shop.register(paymentRoutes({ store }));
-  });
-  await server.register(
-    async (operators) => {
-      operators.addHook('onRequest', callers.requireToken('admin'));
-      await operators.register(notificationRoutes({ ...evaluating, db, recordAction: (...action) => recordAction(db, ...action) }));
-      await operators.register(callbacks.routes);
-      await operators.register(
-        adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, ...sightsOf(binding), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan, actor), queueDepth: (queue) => brokers.queueDepth(queue) }),
-      );
-      await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action), refundedTotals: (payNos) => refundedTotals(db, payNos) }));
-    },
-    { prefix: '/admin' },
-  );
-}
-
-const now = (): Date => new Date();
-
-function sightsOf(binding: StoreBinding) {
-  return { lookAtStore: () => binding.look(), lastSharedEvent: () => binding.lastSharedEvent() };
-}
-
-/** What it takes to make events of notifications: those that come, and those that are evaluated again. */
-function evaluatingWith({ input, store, reach, recent, arrivals }: Parts) {
-  const onPaid = (payNo: string, { provider, account, providerTradeNo }: Trade): void => arrivals.note({ payNo, trade: { provider, account, providerTradeNo } });
-  return { store, accounts: input.accounts, reach, now, recent, onPaid };
 }
 
 type Launch = Promise<void> & { health(): WorkerHealth };
