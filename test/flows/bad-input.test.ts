@@ -123,7 +123,7 @@ const WEBHOOKS: readonly Row[] = [
   ['a webhook without signature', 'nobody', 'POST /webhooks/standard/demo', { type: 'payment.succeeded' }, 401, 'webhook-refused'],
   ['a webhook of an unknown provider', 'nobody', 'POST /webhooks/paypal/demo', {}, 401, 'webhook-refused'],
   ['a webhook of an unknown account', 'nobody', 'POST /webhooks/standard/other', {}, 401, 'webhook-refused'],
-  ['a webhook of 65 KB', 'nobody', 'POST /webhooks/standard/demo', 'x'.repeat(65 * 1024 + 1), 413, 'body-too-large'],
+  ['a webhook of more than 1 MiB', 'nobody', 'POST /webhooks/standard/demo', 'x'.repeat(1024 * 1024 + 1), 413, 'body-too-large'],
   ['a webhook that is asked for', 'nobody', 'GET /webhooks/standard/demo', null, 405, 'method-not-allowed'],
 ];
 

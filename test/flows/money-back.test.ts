@@ -92,8 +92,9 @@ describe('a refund', () => {
 
   it('whose failure comes first ends in the same', async () => {
     const payment = await openPaid();
-    await tell('refund.failed', refund(payment, 're_1', 19_900, 'failed'));
-    await tell('refund.created', refund(payment, 're_1', 19_900, 'succeeded'));
+    const created = nowSeconds();
+    await tell('refund.failed', refund(payment, 're_1', 19_900, 'failed', created));
+    await tell('refund.created', refund(payment, 're_1', 19_900, 'succeeded', created));
     await expectState(payment, '600002', '0', ['refund-failed 19900']);
   });
 
