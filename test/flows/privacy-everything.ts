@@ -73,7 +73,7 @@ function unhandledChanges(provider: (typeof PROVIDERS)[number], mark: string): r
   return {
     standard: [{ type: 'invoice.paid' }, { type: 'customer.created', payNo: `${mark} 张三` }],
     alipay: [{ trade_status: 'WAIT_BUYER_PAY' }, { out_trade_no: `${mark} 张三` }],
-    wechatpay: [{ trade_state: 'NOTPAY' }, { envelope: { event_type: 'PAYSCORE.USER_PAID' } }],
+    wechatpay: [{ trade_state: 'NOTPAY' }, { envelope: { event_type: 'PAYSCORE.USER_PAID' } }, { envelope: { event_type: `${mark} 张三` } }],
     stripe: ['charge.succeeded', 'payment_intent.created', 'customer.created'].map((type) => ({ event: { type } })),
   }[provider];
 }

@@ -92,7 +92,6 @@ function malformedChanges(mark: Mark): readonly (readonly [label: string, change
     ['wechatpay state', { trade_state: name() }],
     ['wechatpay time', { success_time: name() }],
     ['wechatpay amount', { amount: { total: name(), currency: name() } }],
-    ['wechatpay type', { envelope: { event_type: name() } }],
     ['wechatpay cipher', { envelope: { resource: { algorithm: name(), nonce: name(), associated_data: name(), ciphertext: name() } } }],
     ['wechatpay sealed otherwise', { envelope: { resource: { algorithm: 'AEAD_AES_256_GCM', nonce: '123456789012', associated_data: name(), ciphertext: Buffer.from(name()).toString('base64') } } }],
     ['stripe amount', { amount_received: name() }],
