@@ -123,7 +123,7 @@ function sqlStateIn({ code, originalCode, kind, severity }: ErrorShape): string 
 /** What the server has said itself, else the driver: in one line, and without Prisma's introduction, which quotes our source. */
 export function describeDatabaseError(error: unknown): string {
   const layers = [...layersOf(error)];
-  const said = [...layers.map(({ originalMessage }) => originalMessage), ...layers.map(({ message }) => message)].find((text) => typeof text === 'string' && text !== '');
+  const said = [...layers.map(({ originalMessage }) => originalMessage), ...layers.map(({ message }) => message), ...layers.map(({ code }) => code)].find((text) => typeof text === 'string' && text !== '');
   const text = String(said ?? error).replace(/\s+$/, '');
   return text.trimStart().startsWith('Invalid `') ? text.slice(text.lastIndexOf('\n') + 1) : text.split(/\s*\n\s*/).join(' ');
 }

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { withinMs } from '../process/time-limit.ts';
 import { sessionSettings, type SessionSettings } from './connection.ts';
 import { judgeSession, sharedSessions, type SessionFacts } from './judge-session.ts';
 
@@ -54,6 +55,8 @@ export async function prepareSession(client: pg.ClientBase, { required, limits }
 
 /** Two sessions are asked in turn: a pooler that shares them mostly hands out the one that was given back last. */
 const LOOKS = 5;
+/** A pooler in session mode that has no session left lets the second connection wait. */
+const LOOK_TIMEOUT_MS = 1_000;
 
 /**
  * Whether a session is ours until we end it. The server names its process when a connection begins; a pooler answers with a
@@ -68,14 +71,15 @@ export async function refuseSharedSession(client: pg.ClientBase, { connection }:
   const second = new pg.Client(connection);
   second.on('error', () => undefined);
   try {
-    if (!(await second.connect().then(() => true, () => false))) return;
     const [ours, theirs] = [new Set([pid]), new Set<number>()];
-    for (let look = 0; look < LOOKS; look++) {
-      theirs.add(await processOf(second));
+    await withinMs(LOOK_TIMEOUT_MS, second.connect().then(async () => theirs.add(await processOf(second)))).catch(() => undefined);
+    for (let look = 0; theirs.size > 0 && look < LOOKS; look++) {
       ours.add(await processOf(client));
+      theirs.add(await processOf(second));
     }
     if (ours.size > 1 || theirs.size > 1 || theirs.has(pid)) throw sharedSessions('one server process answers on two connections, or two on one');
   } finally {
+    // One that still waits for its first answer is cut off.
     await second.end().catch(() => undefined);
   }
 }
