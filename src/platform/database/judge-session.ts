@@ -5,8 +5,6 @@ import { quoted } from './connection.ts';
 export interface SessionFacts {
   readonly database: string;
   readonly role: string;
-  /** The server process that answered. */
-  readonly pid: number;
   /** As a number, e.g. 150004, and in words, e.g. `15.4 (Debian 15.4-1)`. */
   readonly versionNumber: number;
   readonly version: string;

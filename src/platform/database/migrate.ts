@@ -38,6 +38,12 @@ const CREATE_TABLE = `
     applied_steps_count INTEGER NOT NULL DEFAULT 0
   )`;
 
+/**
+ * Prisma begins with it. The schema in use is there already (refuseMissingGrant); this one may not be asked for, and making
+ * it takes a right on the whole database, even where it exists.
+ */
+const CREATE_PUBLIC = /^CREATE SCHEMA IF NOT EXISTS "public";$/m;
+
 interface Migration {
   readonly name: string;
   readonly sql: string;
@@ -136,7 +142,7 @@ function checksums(sql: string): readonly string[] {
 async function apply(client: pg.Client, { name, sql }: Migration): Promise<void> {
   try {
     await client.query('BEGIN');
-    await client.query(sql);
+    await client.query(sql.replace(CREATE_PUBLIC, ''));
     await client.query(
       'INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) VALUES ($1, $2, $3, clock_timestamp(), 1)',
       [randomUUID(), checksums(sql)[0], name],

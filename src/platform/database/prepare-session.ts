@@ -16,7 +16,7 @@ const SET = `
   SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`;
 
 const ASK = `
-  SELECT current_database()::text AS database, current_user::text AS role, pg_backend_pid() AS pid,
+  SELECT current_database()::text AS database, current_user::text AS role,
          current_setting('server_version_num')::int AS "versionNumber", current_setting('server_version') AS version,
          current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS "isStandby",
          current_setting('transaction_read_only') = 'on' AS "isReadOnly",
