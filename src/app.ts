@@ -15,9 +15,9 @@ import { declareTopology } from './platform/broker/topology.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
 import type { ModuleHandler } from './platform/consumer/module-handler.ts';
-import { describeDatabaseError } from './platform/database/classify-error.ts';
-import { connectDatabase, migrate, type Database } from './platform/database/database.ts';
+import { connectDatabase, type Database } from './platform/database/database.ts';
 import { databaseTrouble } from './platform/database/database-trouble.ts';
+import { migrateUntilDone } from './platform/database/migrate-until-done.ts';
 import { refuseUnfitDatabase } from './platform/database/refuse-unfit.ts';
 import { connectEventStore } from './platform/event-store/connect.ts';
 import type { EventStore } from './platform/event-store/event-store.ts';
@@ -29,7 +29,7 @@ import { judgeHealth, type Health } from './platform/observe/health.ts';
 import { healthRoutes } from './platform/observe/health-routes.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import { createMetrics, type Metrics } from './platform/observe/metrics.ts';
-import { backoffMs, pause } from './platform/process/backoff.ts';
+import { pause } from './platform/process/backoff.ts';
 import { createSteps } from './platform/process/steps.ts';
 import { createSupervisor, type Supervisor } from './platform/process/supervisor.ts';
 import { withinMs } from './platform/process/time-limit.ts';
@@ -217,7 +217,7 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
   const isOver = (): boolean => signal.aborted;
 
   async function run(): Promise<void> {
-    await migrateUntilDone(parts, signal, (trouble) => {
+    await migrateUntilDone(parts.input, signal, (trouble) => {
       schema = { there: false, trouble };
       waitingFor = `the database schema: ${trouble}`;
     });
@@ -246,23 +246,6 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
     hasSchema: () => schema.there,
     schemaTrouble: () => schema.trouble,
   });
-}
-
-async function migrateUntilDone({ input }: Parts, signal: AbortSignal, report: (trouble: string) => void): Promise<void> {
-  let last = '';
-  for (let attempt = 1; !signal.aborted; attempt++) {
-    try {
-      await migrate(input.databaseUrl, input.log);
-      return;
-    } catch (error) {
-      const trouble = describeDatabaseError(error);
-      report(trouble);
-      // It is tried every few seconds, for as long as it takes a person to put it right: one line for each reason.
-      if (trouble !== last) input.log.error({ event: 'database.migration-failed', reason: trouble, attempt });
-      last = trouble;
-      await pause(backoffMs(attempt), signal);
-    }
-  }
 }
 
 function startWorkers(parts: Parts, supervisor: Supervisor): void {

@@ -60,17 +60,7 @@ export function connectDatabase(databaseUrl: string, options: DatabaseOptions): 
     idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_MAX_MS),
     random_page_cost: String(RANDOM_PAGE_COST),
   });
-  const prepare = preparing(settings);
-  const pool = new pg.Pool({
-    ...settings.connection,
-    max: poolSizeMax,
-    // The pool waits for it, and ends the connection and fails the call when it rejects.
-    onConnect: async (client) => {
-      endWhenSilent(client, Math.min(silenceMaxMs, CONNECT_TIMEOUT_MS));
-      await prepare(client);
-      endWhenSilent(client, silenceMaxMs);
-    },
-  });
+  const pool = new pg.Pool({ ...settings.connection, max: poolSizeMax, onConnect: preparing(settings, silenceMaxMs) });
   // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', (error) => onConnectionLost(withoutClient(error)));
   return new PrismaClient({
@@ -79,14 +69,19 @@ export function connectDatabase(databaseUrl: string, options: DatabaseOptions): 
   });
 }
 
-/** Of connections that come at the same time, one is looked at for all. */
-function preparing(settings: SessionSettings): (client: pg.ClientBase) => Promise<void> {
+/**
+ * The pool waits for the promise that it gives, whatever the pool's types say, and ends the connection and fails the call
+ * when it is rejected. Of connections that come at the same time, one is looked at for all.
+ */
+function preparing(settings: SessionSettings, silenceMaxMs: number): (client: pg.ClientBase) => unknown {
   let looking: Promise<void> | null = null;
   let lookAgainAtMs = 0;
   return async (client) => {
+    endWhenSilent(client, Math.min(silenceMaxMs, CONNECT_TIMEOUT_MS));
     if (performance.now() >= lookAgainAtMs) looking ??= refuseSharedSession(client, settings).then(() => void (lookAgainAtMs = performance.now() + POOLER_LOOK_INTERVAL_MS)).finally(() => (looking = null));
     await looking;
     await prepareSession(client, settings);
+    endWhenSilent(client, silenceMaxMs);
   };
 }
 
