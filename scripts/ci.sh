@@ -10,9 +10,10 @@ EVENT_STORE_LOG=.data/ci-event-store.log
 . scripts/ci/npm-versions.sh
 . scripts/ci/ordinary-user.sh
 
-# What the README's example by hand and the fresh clone need; paynotify itself needs none of them.
+# What the README's example by hand, the fresh clone and the tests of a connection pooler need; paynotify itself needs none of them.
 missing=()
-for tool in curl openssl git; do command -v "$tool" > /dev/null || missing+=("$tool"); done
+PATH="$PATH:/usr/sbin" # where Debian puts pgbouncer
+for tool in curl openssl git pgbouncer; do command -v "$tool" > /dev/null || missing+=("$tool"); done
 if [ ${#missing[@]} -gt 0 ]; then
   as_root=()
   [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)

@@ -13,8 +13,10 @@ import { describeError } from './platform/broker/error-log.ts';
 import { declareTopology } from './platform/broker/topology.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
-import { connectDatabase, migrate, type Database } from './platform/database/database.ts';
-import { databaseAnswers } from './platform/database/database-answers.ts';
+import { connectDatabase, type Database } from './platform/database/database.ts';
+import { databaseTrouble } from './platform/database/database-trouble.ts';
+import { migrateUntilDone } from './platform/database/migrate-until-done.ts';
+import { refuseUnfitDatabase } from './platform/database/refuse-unfit.ts';
 import { connectEventStore } from './platform/event-store/connect.ts';
 import { buildServer } from './platform/http/build-server.ts';
 import { listen } from './platform/http/listen.ts';
@@ -22,7 +24,7 @@ import type { TokenHashes } from './platform/http/token-check.ts';
 import { judgeHealth, type Health } from './platform/observe/health.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import { createMetrics } from './platform/observe/metrics.ts';
-import { backoffMs, pause } from './platform/process/backoff.ts';
+import { pause } from './platform/process/backoff.ts';
 import { createSteps } from './platform/process/steps.ts';
 import { createSupervisor, type Supervisor } from './platform/process/supervisor.ts';
 import { withinMs } from './platform/process/time-limit.ts';
@@ -94,7 +96,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
   const known = { recent: createRecentPayments(), arrivals: createArrivals() };
   const instanceId = input.instanceId ?? randomUUID();
-  await refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now });
+  await Promise.all([refuseUnfitDatabase(input.databaseUrl), refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now })]);
   const binding = createStoreBinding(storeBindingDeps(db, store, instanceId, log, metrics));
   const callbacks = createCallbackRegister({ db, store, lookAtStore: () => binding.look(), metrics, log, retentionDays: config.callbackRetentionDays });
   // Stopped behind the webhooks and in front of the database.
@@ -120,11 +122,12 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   async function look(): Promise<Health['dependencies']> {
-    const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
+    const [storeIsThere, trouble] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseTrouble(db, LOOK_TIMEOUT_MS)]);
+    const unusable = trouble ?? launched.schemaTrouble();
     return {
       eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
-      database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the database does not answer' },
-      broker: brokers.health(),
+      database: unusable === null ? { status: 'ok' } : { status: 'degraded', reason: unusable },
+      broker: launched.hasSchema() ? brokers.health() : { status: 'starting', reason: 'it is turned to when the database has its schema' },
     };
   }
 
@@ -136,18 +139,28 @@ export async function startApp(input: AppInput): Promise<App> {
   return { url, health, ready: untilReady(health, stopping.signal), stop: () => steps.stop() };
 }
 
-type Launch = Promise<void> & { health(): WorkerHealth };
+type Launch = Promise<void> & {
+  health(): WorkerHealth;
+  hasSchema(): boolean;
+  /** Why the schema could not be brought up to date at the last attempt. */
+  schemaTrouble(): string | null;
+};
 
 /** Brings up what may take long, each part as soon as what it needs is there. Never rejects. */
 function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Launch {
   let waitingFor: string | null = 'the database schema';
+  let schema: { readonly there: boolean; readonly trouble: string | null } = { there: false, trouble: null };
   const aborted = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
 
   const isOver = (): boolean => signal.aborted;
 
   async function run(): Promise<void> {
-    await migrateUntilDone(parts, (reason) => (waitingFor = reason), signal);
+    await migrateUntilDone(parts.input, signal, (trouble) => {
+      schema = { there: false, trouble };
+      waitingFor = `the database schema: ${trouble}`;
+    });
     if (isOver()) return;
+    schema = { there: true, trouble: null };
     supervisor.start(parts.binding.worker);
     waitingFor = 'the broker';
     const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
@@ -166,20 +179,11 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
     waitingFor = `what could not be started: ${describeError(error)}`;
     parts.input.log.error({ event: 'launch.failed', error: describeError(error) });
   });
-  return Object.assign(running, { health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}` }) });
-}
-
-async function migrateUntilDone({ input }: Parts, report: (reason: string) => void, signal: AbortSignal): Promise<void> {
-  for (let attempt = 1; !signal.aborted; attempt++) {
-    try {
-      await migrate(input.databaseUrl, input.log);
-      return;
-    } catch (error) {
-      report(`the database schema: ${(error as Error).message}`);
-      input.log.error({ event: 'database.migration-failed', err: error, attempt });
-      await pause(backoffMs(attempt), signal);
-    }
-  }
+  return Object.assign(running, {
+    health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}` }),
+    hasSchema: () => schema.there,
+    schemaTrouble: () => schema.trouble,
+  });
 }
 
 function startWorkers(parts: Parts, supervisor: Supervisor): void {

@@ -6,6 +6,7 @@ const ALL = [
   [new errors.ConfigError('m', { cause }), 'ConfigError', 'config-invalid'],
   [new errors.DataDirectoryInUseError('m', { cause }), 'DataDirectoryInUseError', 'data-directory-in-use'],
   [new errors.EmbeddedServiceError('m', { cause }), 'EmbeddedServiceError', 'embedded-service-failed'],
+  [new errors.DatabaseUnfitError('encoding', 'm', { cause }), 'DatabaseUnfitError', 'database-unfit'],
   [new errors.MigrationError('m', { cause }), 'MigrationError', 'migration-failed'],
   [new errors.TopologyError('m', { cause }), 'TopologyError', 'topology-invalid'],
   [new errors.FencedError('m', { cause }), 'FencedError', 'projector-fenced'],

@@ -30,6 +30,32 @@ export class MigrationError extends PaynotifyError {
   readonly code = 'migration-failed';
 }
 
+/**
+ * The database answers, but cannot be used as it is. The message is one sentence of what was found and the cure. Of some
+ * kinds only a person can put it right, and the process does not start; the others may pass, and are waited for.
+ */
+export class DatabaseUnfitError extends PaynotifyError {
+  readonly code = 'database-unfit';
+  readonly kind: DatabaseUnfitKind;
+  constructor(kind: DatabaseUnfitKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/**
+ * | kind        | what was found                                                                | the process    |
+ * | ----------- | ----------------------------------------------------------------------------- | -------------- |
+ * | `version`   | a server older than those that are tested                                     | does not start |
+ * | `encoding`  | a database that cannot hold every letter                                      | does not start |
+ * | `pooler`    | a pooler that gives each transaction another session, so that no setting holds | does not start |
+ * | `standby`   | a server that only follows another one                                        | waits          |
+ * | `read-only` | sessions that are set to write nothing                                        | waits          |
+ * | `schema`    | the schema that was asked for does not exist                                  | waits          |
+ * | `grant`     | the role may not do what the migration needs                                  | waits          |
+ */
+export type DatabaseUnfitKind = 'version' | 'encoding' | 'pooler' | 'standby' | 'read-only' | 'schema' | 'grant';
+
 /** The broker's topology is not what it must be (wrong type or arguments, no permission to bind). Publishing is blocked. */
 export class TopologyError extends PaynotifyError {
   readonly code = 'topology-invalid';

@@ -6,9 +6,11 @@ import type { Metrics } from '../observe/metrics.ts';
 import { backoffMs, pause } from '../process/backoff.ts';
 import { passWindow, type ReachWindow } from '../process/window.ts';
 import type { Worker, WorkerHealth } from '../process/worker.ts';
+import { lonelyDelayMs } from './lonely-failures.ts';
 import type { ModuleHandler } from './module-handler.ts';
 import { refreshParkedGauge } from './park.ts';
-import { runSession, type ConsumerSettings, type Consuming, type SessionState } from './session.ts';
+import { runSession } from './session.ts';
+import type { ConsumerSettings, Consuming, SessionState } from './session-state.ts';
 import { createStartedExecutions } from './started-executions.ts';
 
 /** Well below the half hour after which the broker closes a channel that holds an unacknowledged delivery. */
@@ -30,6 +32,7 @@ export interface ConsumerDependencies {
   /** Monotonic clock in ms. */
   readonly nowMs?: () => number;
   readonly keepDeliveriesMs?: number;
+  readonly lonelyDelayMs?: (failures: number) => number;
 }
 
 /**
@@ -47,6 +50,7 @@ export function createConsumer(dependencies: ConsumerDependencies): Worker {
     reach: passWindow,
     nowMs: () => performance.now(),
     keepDeliveriesMs: KEEP_DELIVERIES_MS,
+    lonelyDelayMs,
     ...dependencies,
     module,
     starts,

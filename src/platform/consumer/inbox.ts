@@ -27,6 +27,8 @@ export interface Inbox {
   hold(delivery: ReadableDelivery, attempt: number, dueAtMs: number): void;
   /** Splits off those whose payment is held (they wait behind it now) and returns the others. */
   free<T extends Delivery>(deliveries: readonly T[]): T[];
+  /** None of these has an outcome, and none holds its payment any more: they are next, as if they had just arrived. */
+  putBack(deliveries: readonly Delivery[]): void;
   /** The message has its outcome. If it held its payment, those behind it are next. */
   release(delivery: ReadableDelivery): void;
 }
@@ -93,6 +95,11 @@ export function createInbox(): Inbox {
       held.set(payNo, { delivery, attempt, dueAtMs, behind: held.get(payNo)?.behind ?? [] });
     },
     free,
+    putBack(deliveries) {
+      // Whoever waits behind one of them is among them.
+      for (const delivery of deliveries) if (isReadable(delivery) && holdOf(delivery)?.delivery === delivery) held.delete(delivery.parsed.message.payment.payNo);
+      ready = [...deliveries, ...ready];
+    },
     release(delivery) {
       const hold = holdOf(delivery);
       if (hold?.delivery !== delivery) return;

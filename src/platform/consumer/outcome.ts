@@ -14,6 +14,7 @@ export const ParkReason = {
   unparseable: 'unparseable',
   deliveryLimit: 'delivery-limit',
   killedTheProcess: 'killed-the-process',
+  failsAlone: 'fails-alone',
 } as const;
 
 /** A message on its way to the table of parked ones. */

@@ -1,22 +1,54 @@
+import type { DatabaseUnfitError } from '../../contracts/errors.ts';
+
 /**
- * Is the database away, overloaded or misconfigured, so that nothing is wrong with the data and the same call may succeed
- * later? Everything else (a constraint, a value, a bug) stays wrong however often it is tried.
+ * Is it the database's own trouble (away, overloaded, misconfigured, its schema not there, its disk or an index broken, a
+ * right withdrawn), so that nothing is known to be wrong with the data, and the same call may succeed later? Whatever the
+ * server refuses is, but for FAULTS_OF_THE_DATA. An error that is none of the database's (a bug, a MessageError) is not.
+ */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const sqlState = sqlStateOf(error);
+  return sqlState === null ? isServerAway(error) : !FAULTS_OF_THE_DATA.includes(sqlState.slice(0, 2));
+}
+
+/** SQLSTATE classes that stay wrong however often they are tried. */
+const FAULTS_OF_THE_DATA = [
+  '22', // a value that is none, too long, out of range
+  '23', // a constraint
+];
+
+/** The code that the server gave, wherever it sits; null when the server said nothing. */
+export function sqlStateOf(error: unknown): string | null {
+  return [...layersOf(error)].map(sqlStateIn).find((code) => code !== undefined) ?? null;
+}
+
+/**
+ * Is there no server to talk to, or none that has time or room for us? Unlike `isDatabaseUnavailable`, a statement that the
+ * server has looked at and refused is not meant.
  *
  * One failure has many shapes: `pg` throws it with an SQLSTATE, a socket code or only a sentence; Prisma wraps it under a
  * code of its own and keeps the SQLSTATE inside. All shapes are looked at, from the outside in.
  */
-export function isDatabaseUnavailable(error: unknown): boolean {
+export function isServerAway(error: unknown): boolean {
+  return [...layersOf(error)].some(isUnavailable);
+}
+
+function* layersOf(error: unknown): Generator<ErrorShape> {
+  // Prisma error → adapter error → adapter payload is 3; one more for a wrapper of ours.
   for (let depth = 0; depth < DEPTH_MAX && isObject(error); depth++) {
-    if (isUnavailable(error)) return true;
+    yield error;
     error = error.meta?.driverAdapterError ?? error.cause;
   }
-  return false;
 }
 
 interface ErrorShape {
   readonly code?: unknown;
+  /** Only errors that the server sent have one (`ERROR`, `FATAL`): tells its codes from Node's and Prisma's. */
+  readonly severity?: unknown;
+  /** Prisma's code, where a connection could not be begun. */
+  readonly errorCode?: unknown;
   /** SQLSTATE, where the driver adapter has replaced the code. */
   readonly originalCode?: unknown;
+  readonly originalMessage?: unknown;
   /** The driver adapter's own word. */
   readonly kind?: unknown;
   readonly message?: unknown;
@@ -24,8 +56,10 @@ interface ErrorShape {
   readonly cause?: unknown;
 }
 
-/** Prisma error → adapter error → adapter payload is 3; one more for a wrapper of ours. */
 const DEPTH_MAX = 4;
+
+/** Code of DatabaseUnfitError, of which Prisma keeps nothing else but the message. */
+const UNFIT: DatabaseUnfitError['code'] = 'database-unfit';
 
 /** SQLSTATE classes, or whole codes. */
 const SQL_STATES = [
@@ -55,6 +89,8 @@ const PRISMA_CODES = new Set([
   'P1010', // access denied
   'P1011', // TLS failed
   'P1017', // the server closed the connection
+  'P2021', // a table does not exist
+  'P2022', // a column does not exist
   'P2024', // no connection of the pool in time
   'P2028', // a transaction could not be started, or took too long
   'P2034', // write conflict or deadlock
@@ -71,15 +107,25 @@ const SENTENCES = [
   /^Cannot use a pool after calling end on the pool/,
 ];
 
-function isUnavailable({ code, originalCode, kind, message }: ErrorShape): boolean {
+function isUnavailable(error: ErrorShape): boolean {
+  const { code, errorCode, kind, message } = error;
   if (typeof kind === 'string' && ADAPTER_KINDS.has(kind)) return true;
-  const codes = [code, originalCode].filter((value) => typeof value === 'string');
-  if (codes.some((value) => SOCKET_CODES.has(value) || PRISMA_CODES.has(value) || isSqlState(value))) return true;
+  const codes = [code, errorCode].filter((value) => typeof value === 'string');
+  if (codes.some((value) => value === UNFIT || SOCKET_CODES.has(value) || PRISMA_CODES.has(value)) || SQL_STATES.some((state) => sqlStateIn(error)?.startsWith(state) === true)) return true;
   return typeof message === 'string' && SENTENCES.some((sentence) => sentence.test(message));
 }
 
-function isSqlState(code: string): boolean {
-  return /^[0-9A-Z]{5}$/.test(code) && !code.startsWith('P') && SQL_STATES.some((state) => code.startsWith(state));
+function sqlStateIn({ code, originalCode, kind, severity }: ErrorShape): string | undefined {
+  const candidates = [originalCode, severity !== undefined || kind === 'postgres' ? code : undefined];
+  return candidates.find((value) => typeof value === 'string' && /^[0-9A-Z]{5}$/.test(value)) as string | undefined;
+}
+
+/** What the server has said itself, else the driver: in one line, and without Prisma's introduction, which quotes our source. */
+export function describeDatabaseError(error: unknown): string {
+  const layers = [...layersOf(error)];
+  const said = [...layers.map(({ originalMessage }) => originalMessage), ...layers.map(({ message }) => message), ...layers.map(({ code }) => code)].find((text) => typeof text === 'string' && text !== '');
+  const text = String(said ?? error).replace(/\s+$/, '');
+  return text.trimStart().startsWith('Invalid `') ? text.slice(text.lastIndexOf('\n') + 1) : text.split(/\s*\n\s*/).join(' ');
 }
 
 function isObject(value: unknown): value is ErrorShape {

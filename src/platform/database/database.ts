@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.ts';
-import { sessionSettings } from './connection.ts';
+import { CONNECT_TIMEOUT_MS, sessionSettings, type SessionSettings } from './connection.ts';
+import { prepareSession, refuseSharedSession } from './prepare-session.ts';
 
 export { isDatabaseUnavailable } from './classify-error.ts';
 export { migrate } from './migrate.ts';
@@ -14,7 +15,8 @@ export type Transaction = Prisma.TransactionClient;
  * How a server that is away or frozen is noticed, earliest first. None of these ends the process; each makes the call
  * fail with an error that `isDatabaseUnavailable` recognises.
  *
- *   no connection             CONNECT_TIMEOUT_MS (connection.ts), also when all connections are taken
+ *   no connection             CONNECT_TIMEOUT_MS (connection.ts), also when all connections are taken, or one is not answered
+ *                             while it is prepared (prepare-session.ts)
  *   a statement takes long    STATEMENT_TIMEOUT_MS, by the server
  *   the server says nothing   SILENCE_MAX_MS, by us: the connection is destroyed and never used again
  *   a transaction takes long  TRANSACTION_TIMEOUT_MS, by us
@@ -27,6 +29,8 @@ const TRANSACTION_TIMEOUT_MS = 30_000;
 /** Waiting for a connection of the pool before a transaction; as long as connecting may take. */
 const TRANSACTION_MAX_WAIT_MS = 5_000;
 const IDLE_IN_TRANSACTION_MAX_MS = 30_000;
+/** A pooler's mode may be changed while we run; looking costs a connection more for a moment. */
+const POOLER_LOOK_INTERVAL_MS = 60_000;
 /**
  * The planner's price of a page that is not next to the one before. The default of 4 is that of a spinning disk: with it,
  * a batch of some hundred keys reads tables of tens of thousands of rows from end to end. Our lookups are by key, in
@@ -45,24 +49,40 @@ export interface DatabaseOptions {
 }
 
 /**
- * Prisma over a pool of connections. Nothing is connected until the first call, so this never fails because the server
+ * Prisma over a pool of connections, each of which is prepared before it is used: calls fail with DatabaseUnfitError as their
+ * cause when the database cannot be used as it is. Nothing is connected until the first call, so this never fails because the server
  * is away. `$disconnect()` ends the pool.
  */
 export function connectDatabase(databaseUrl: string, options: DatabaseOptions): Database {
   const { poolSizeMax, onConnectionLost = () => undefined, statementTimeoutMs = STATEMENT_TIMEOUT_MS, silenceMaxMs = SILENCE_MAX_MS } = options;
-  const { connection, schema } = sessionSettings(databaseUrl, {
+  const settings = sessionSettings(databaseUrl, {
     statement_timeout: String(statementTimeoutMs),
     idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_MAX_MS),
     random_page_cost: String(RANDOM_PAGE_COST),
   });
-  const pool = new pg.Pool({ ...connection, max: poolSizeMax });
+  const pool = new pg.Pool({ ...settings.connection, max: poolSizeMax, onConnect: preparing(settings, silenceMaxMs) });
   // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', (error) => onConnectionLost(withoutClient(error)));
-  pool.on('connect', (client) => endWhenSilent(client, silenceMaxMs));
   return new PrismaClient({
-    adapter: new PrismaPg(pool, { schema, disposeExternalPool: true }),
+    adapter: new PrismaPg(pool, { schema: settings.schema, disposeExternalPool: true }),
     transactionOptions: { maxWait: TRANSACTION_MAX_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
   });
+}
+
+/**
+ * The pool waits for the promise that it gives, whatever the pool's types say, and ends the connection and fails the call
+ * when it is rejected. Of connections that come at the same time, one is looked at for all.
+ */
+function preparing(settings: SessionSettings, silenceMaxMs: number): (client: pg.ClientBase) => unknown {
+  let looking: Promise<void> | null = null;
+  let lookAgainAtMs = 0;
+  return async (client) => {
+    endWhenSilent(client, Math.min(silenceMaxMs, CONNECT_TIMEOUT_MS));
+    if (performance.now() >= lookAgainAtMs) looking ??= refuseSharedSession(client, settings).then(() => void (lookAgainAtMs = performance.now() + POOLER_LOOK_INTERVAL_MS)).finally(() => (looking = null));
+    await looking;
+    await prepareSession(client, settings);
+    endWhenSilent(client, silenceMaxMs);
+  };
 }
 
 /** The pool hangs its client on the error: settings, open socket, and the bytes last read, which are rows of tables. */
@@ -72,7 +92,7 @@ function withoutClient(error: Error): Error {
 }
 
 /** The pool closes idle connections long before, so silence here means an answer that does not come. */
-function endWhenSilent(client: pg.PoolClient, silenceMaxMs: number): void {
+function endWhenSilent(client: pg.ClientBase, silenceMaxMs: number): void {
   const { stream } = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection;
-  stream.setTimeout(silenceMaxMs, () => stream.destroy());
+  stream.removeAllListeners('timeout').setTimeout(silenceMaxMs, () => stream.destroy());
 }

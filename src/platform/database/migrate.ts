@@ -2,15 +2,17 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import { MigrationError } from '../../contracts/errors.ts';
+import type pg from 'pg';
+import { DatabaseUnfitError, MigrationError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
-import { isDatabaseUnavailable } from './classify-error.ts';
-import { sessionSettings } from './connection.ts';
+import { isServerAway } from './classify-error.ts';
+import { quoted, sessionSettings } from './connection.ts';
+import { openSession } from './prepare-session.ts';
 
 /*
  * Applies prisma/migrations to the same table, under the same lock and with the same checksums as `prisma migrate deploy`,
- * so that either may be used on one database and production needs no CLI. Order, on one connection:
+ * so that either may be used on one database and production needs no CLI. Order, on one connection that was found fit
+ * (prepare-session.ts):
  *
  *   1. the advisory lock of Prisma's engine: of several starting instances one applies, the others wait and find nothing
  *   2. what is recorded must be finished and unchanged
@@ -36,6 +38,12 @@ const CREATE_TABLE = `
     applied_steps_count INTEGER NOT NULL DEFAULT 0
   )`;
 
+/**
+ * Prisma begins with it. The schema in use is there already (refuseMissingGrant); this one may not be asked for, and making
+ * it takes a right on the whole database, even where it exists.
+ */
+const CREATE_PUBLIC = /^CREATE SCHEMA IF NOT EXISTS "public";$/m;
+
 interface Migration {
   readonly name: string;
   readonly sql: string;
@@ -51,20 +59,20 @@ interface Recorded {
 
 /**
  * @returns names of the migrations applied now; empty when the database was up to date.
- * @throws MigrationError when a migration fails, failed earlier, or was edited after it had been applied; errors that
- * `isDatabaseUnavailable` recognises when the server is away.
+ * @throws MigrationError when a migration fails, failed earlier, or was edited after it had been applied; DatabaseUnfitError
+ * when the database cannot be used as it is, or lacks a grant; errors that `isServerAway` recognises when the server is away.
  */
 export async function migrate(databaseUrl: string, log?: Pick<Logger, 'info'>, directory = MIGRATIONS): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(directory);
-  const client = new pg.Client(sessionSettings(databaseUrl, { lock_timeout: String(LOCK_TIMEOUT_MS) }).connection);
-  // The loss of the connection is told by the query that waits on it.
-  client.on('error', () => undefined);
-  await client.connect();
+  const { schema } = sessionSettings(databaseUrl, {});
+  // A migration takes as long as its tables are large: no role's or database's limit for statements may end it.
+  const client = await openSession(databaseUrl, { lock_timeout: String(LOCK_TIMEOUT_MS), statement_timeout: '0' });
   try {
     await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
-    await client.query(CREATE_TABLE);
-    const { rows } = await client.query<Recorded>('SELECT migration_name, checksum, finished_at, logs FROM _prisma_migrations WHERE rolled_back_at IS NULL');
-    const missing = migrations.filter((migration) => !isApplied(migration, rows));
+    const recorded = await readRecorded(client, schema);
+    const missing = migrations.filter((migration) => !isApplied(migration, recorded ?? []));
+    if (recorded === null || missing.length > 0) await refuseMissingGrant(client, schema);
+    if (recorded === null) await client.query(CREATE_TABLE);
     for (const migration of missing) {
       await apply(client, migration);
       log?.info({ event: 'migration.applied', migration: migration.name });
@@ -74,6 +82,35 @@ export async function migrate(databaseUrl: string, log?: Pick<Logger, 'info'>, d
     // Ends the session, and with it the advisory lock.
     await client.end().catch(() => undefined);
   }
+}
+
+/** Null when there is no table for them. Looked for first: a role that may create nothing may still use what is there. */
+async function readRecorded(client: pg.Client, schema: string): Promise<readonly Recorded[] | null> {
+  const { rows: [found] } = await client.query<{ there: boolean; readable: boolean; role: string }>(
+    `SELECT t.oid IS NOT NULL AS there, has_table_privilege(t.oid, 'SELECT') AS readable, current_user::text AS role FROM (SELECT to_regclass('_prisma_migrations')::oid AS oid) t`,
+  );
+  if (found?.there !== true) return null;
+  if (!found.readable) throw new DatabaseUnfitError('grant', `Role ${quoted(found.role)} may not read what was migrated: ${grant(`SELECT ON ALL TABLES IN SCHEMA ${quoted(schema)}`, found.role)}`);
+  const { rows } = await client.query<Recorded>('SELECT migration_name, checksum, finished_at, logs FROM _prisma_migrations WHERE rolled_back_at IS NULL');
+  return rows;
+}
+
+/** From PostgreSQL 15 on, only the owner of a database may create in its schema public. */
+async function refuseMissingGrant(client: pg.Client, schema: string): Promise<void> {
+  const { rows: [found] } = await client.query<{ there: boolean; allowed: boolean; role: string; database: string }>(
+    `SELECT n.oid IS NOT NULL AS there, coalesce(has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE'), false) AS allowed,
+            current_user::text AS role, current_database()::text AS database
+     FROM (SELECT (SELECT oid FROM pg_namespace WHERE nspname = $1) AS oid) n`,
+    [schema],
+  );
+  if (found === undefined || found.allowed) return;
+  const [name, role, database] = [schema, found.role, found.database].map(quoted);
+  if (!found.there) throw new DatabaseUnfitError('schema', `Database ${database} has no schema ${name}, which DATABASE_URL names; its owner makes it: CREATE SCHEMA ${name} AUTHORIZATION ${role};`);
+  throw new DatabaseUnfitError('grant', `Role ${role} may not create tables in schema ${name} of database ${database}; the schema's owner lets it: ${grant(`USAGE, CREATE ON SCHEMA ${name}`, found.role)}`);
+}
+
+function grant(privilege: string, role: string): string {
+  return `GRANT ${privilege} TO ${quoted(role)};`;
 }
 
 async function readMigrations(directory: string): Promise<Migration[]> {
@@ -105,14 +142,14 @@ function checksums(sql: string): readonly string[] {
 async function apply(client: pg.Client, { name, sql }: Migration): Promise<void> {
   try {
     await client.query('BEGIN');
-    await client.query(sql);
+    await client.query(sql.replace(CREATE_PUBLIC, ''));
     await client.query(
       'INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count) VALUES ($1, $2, $3, clock_timestamp(), 1)',
       [randomUUID(), checksums(sql)[0], name],
     );
     await client.query('COMMIT');
   } catch (error) {
-    if (isDatabaseUnavailable(error)) throw error;
+    if (isServerAway(error)) throw error;
     throw new MigrationError(`Migration ${name} failed and left nothing behind: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -77,7 +77,7 @@ export function toProblem(error: unknown, request: FailedRequest): ProblemAnswer
     return answerOf(503, error.code, `The ${error.dependency.replace('-', ' ')} is not reachable just now.`, traceId, { dependency: error.dependency });
   }
   if (error instanceof DamagedStreamError) return answerOf(409, error.code, `The events of this payment cannot be judged: ${error.message}.`, traceId);
-  if (isDatabaseUnavailable(error)) return answerOf(503, 'dependency-unavailable', 'The database is not reachable just now.', traceId, { dependency: 'database' });
+  if (isDatabaseUnavailable(error)) return answerOf(503, 'dependency-unavailable', 'The database cannot be used just now.', traceId, { dependency: 'database' });
   if (error instanceof AppendOutcomeUnknownError) {
     return answerOf(503, error.code, 'It is not known whether the request was stored. Sending it again is safe.', traceId);
   }
