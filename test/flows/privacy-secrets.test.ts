@@ -134,7 +134,7 @@ describe('a running application', () => {
     await untilLogged(app, /"event":"broker.error".*CONN_CLOSE/);
     await untilLogged(app, /"event":"notification-re-evaluator.waiting"/);
     await untilLogged(app, /"event":"notification-register.waiting"/);
-    expect(await healthOf(app)).toMatch(/the database does not answer/);
+    expect(await healthOf(app)).toMatch(/the database cannot be used/);
     await expectNoPassword(app);
   });
 });
