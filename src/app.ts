@@ -4,8 +4,8 @@ import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
 import { adminRoutes, createReconciler, createReplayRunner, recordAction } from './modules/admin/index.ts';
 import { findSelectionPrice, learningHandler, learningRoutes } from './modules/learning/index.ts';
 import { ordersHandler, ordersRoutes, workItemRoutes } from './modules/orders/index.ts';
-import { createArrivals, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
-import type { Arrivals, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
+import { createArrivals, createClockWatch, createNotificationRegister, createReceiveNotification, createRecentPayments, createReevaluator, createRequestPayment, notificationRoutes, paymentRoutes, providersByName, webhookRoutes } from './modules/payments/index.ts';
+import type { Arrivals, ClockWatch, ProviderAccounts, RecentPayments, Trade } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
@@ -50,6 +50,8 @@ export interface AppInput {
   readonly accounts: ProviderAccounts;
   readonly tokens: TokenHashes;
   readonly log: Logger;
+  /** Lines of the log that found no room, since the start. */
+  readonly droppedLines?: (() => number) | undefined;
   /** Health of the embedded servers, where there are any. */
   readonly servicesHealth?: () => Readonly<Record<string, WorkerHealth>>;
   /**
@@ -84,7 +86,7 @@ const SIDE_WINDOW_SIZE = 128;
 
 export async function startApp(input: AppInput): Promise<App> {
   const { config, log } = input;
-  const metrics = createMetrics();
+  const metrics = createMetrics(input.droppedLines);
   const supervisor = createSupervisor(log);
   const steps = createSteps(log);
   const stopping = new AbortController();
@@ -93,7 +95,8 @@ export async function startApp(input: AppInput): Promise<App> {
 
   const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
-  const known = { recent: createRecentPayments(), arrivals: createArrivals() };
+  const clock = createClockWatch({ log, metrics, monotonicMs: () => performance.now() });
+  const known = { clock, recent: createRecentPayments(), arrivals: createArrivals() };
   const instanceId = input.instanceId ?? randomUUID();
   await refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now });
   const binding = createStoreBinding(storeBindingDeps(db, store, instanceId, log, metrics));
@@ -117,7 +120,7 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   async function look(): Promise<Health['dependencies']> {
-    const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
+    const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS, (offsetSeconds) => clock.noteDatabase(offsetSeconds))]);
     return {
       eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
       database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the database does not answer' },
@@ -126,7 +129,7 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   function workers(): Record<string, WorkerHealth> {
-    return { ...input.servicesHealth?.(), launch: launched.health(), ...supervisor.health() };
+    return { ...input.servicesHealth?.(), launch: launched.health(), clock: clock.health(), ...supervisor.health() };
   }
 
   const health = async (): Promise<Health> => judgeHealth(await checkDependencies(), workers());
@@ -144,6 +147,7 @@ interface Parts {
   readonly reach: ReachWindow;
   readonly recent: RecentPayments;
   readonly arrivals: Arrivals;
+  readonly clock: ClockWatch;
   readonly instanceId: string;
   readonly checkDependencies: () => Promise<Health['dependencies']>;
   readonly workers: () => Record<string, WorkerHealth>;
@@ -158,7 +162,7 @@ async function registerRoutes(server: Server, parts: Parts): Promise<void> {
   const evaluating = evaluatingWith(parts);
 
   await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
-  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log }), log }));
+  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, clock: parts.clock, metrics, log }), log }));
   await server.register(async (shop) => {
     shop.addHook('onRequest', callers.requireToken('service'));
     await shop.register(learningRoutes({ db, now }));

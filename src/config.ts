@@ -29,7 +29,7 @@ export interface Config {
   readonly shutdownTimeoutMs: number;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How one variable is read: `parse` throws an Error whose message completes "VARIABLE …". */
 interface Setting<T> {

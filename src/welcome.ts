@@ -32,8 +32,19 @@ export function tryIt({ dataDirectory }: Pick<Config, 'dataDirectory'>, isChecko
   ];
 }
 
-export function readyLine({ app }: Started): string {
-  return `paynotify is ready: ${app.url}`;
+/** Prints where it is and what to try, then what is waited for, and that it is ready, until `signal` is aborted. */
+export async function announce(started: Started, config: Config, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+  print(welcome(started, config));
+  void reportProgress(started, print, signal);
+  await started.app.ready;
+  if (signal.aborted) return;
+  print(`paynotify is ready: ${started.app.url}`);
+  const warnings = withStatus(['warning'], await started.app.health());
+  if (warnings !== '') print(`paynotify warns: ${warnings}`);
+}
+
+export function rootLine(): string {
+  return 'paynotify runs as root, and of all that it starts only PostgreSQL gives root up. deploy/paynotify.service runs it as a user of its own.';
 }
 
 /** A person who waits is told this often what is being waited for. */
@@ -53,9 +64,11 @@ export async function reportProgress({ app }: Started, print: (line: string) => 
 }
 
 /** Pure. The dependencies are named first; what the workers wait for is mostly the same. */
-export function missing({ dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
-  const [lacking, waiting] = [dependencies, workers].map((parts) =>
-    Object.entries(parts).flatMap(([name, { status, reason }]) => (status === 'ok' ? [] : [`${name} (${reason ?? status})`])),
-  ) as [string[], string[]];
-  return (lacking.length > 0 ? lacking : waiting).join(', ');
+export function missing(health: Pick<Health, 'dependencies' | 'workers'>): string {
+  return withStatus(['starting', 'degraded'], { ...health, workers: {} }) || withStatus(['starting', 'degraded'], health);
+}
+
+function withStatus(statuses: readonly string[], { dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
+  const parts = Object.entries({ ...dependencies, ...workers });
+  return parts.flatMap(([name, { status, reason }]) => (statuses.includes(status) ? [`${name} (${reason ?? status})`] : [])).join(', ');
 }
