@@ -17,18 +17,18 @@ export function welcome({ app, shownTokens }: Started, config: Config): string {
     `  admin token             ${shownTokens.admin ?? 'as configured in PAYNOTIFY_ADMIN_TOKENS'}`,
     ...(shownTokens.admin === null && shownTokens.service === null ? [] : [`  (tokens are kept in ${kept}, readable by you alone)`]),
     '',
-    ...tryIt(config),
+    ...tryIt(app.url, config),
     '',
   ].join('\n');
 }
 
-/** An image has no scripts: there the demo is run from a clone, with copies of what it signs and asks with. */
-export function tryIt({ dataDirectory }: Pick<Config, 'dataDirectory'>, isCheckout = IS_CHECKOUT): readonly string[] {
+/** An image has no scripts: there it is asked over HTTP, and a payment is made by hand with what is kept for that. */
+export function tryIt(url: string, { dataDirectory }: Pick<Config, 'dataDirectory'>, isCheckout = IS_CHECKOUT): readonly string[] {
   if (isCheckout) return ['Try it in a second terminal:  npm run demo'];
   return [
-    'Try it from a clone of the project, where this port is published:',
-    `  copy tokens.json and ${SIGNING_KEYS_FILE} out of ${dataDirectory} into a folder (docker cp), then`,
-    '  PAYNOTIFY_DATA=<that folder> npm run demo',
+    'Try it from where this port is published:',
+    `  every route, with a token from above   ${url}/docs`,
+    `  a payment by hand                      README, "Sending a webhook by hand", with tokens.json and ${SIGNING_KEYS_FILE} out of ${dataDirectory} (docker cp)`,
   ];
 }
 

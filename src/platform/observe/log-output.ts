@@ -20,6 +20,8 @@ export interface LogOutput {
 
 /** About 4,000 lines: a minute of a busy shop, and nothing that a small machine would miss. */
 export const UNWRITTEN_BYTES_MAX = 1024 * 1024;
+/** Once something was dropped, everything is, until so much is written: else every other line would be about one that was dropped. */
+const ROOM_AGAIN_BYTES = UNWRITTEN_BYTES_MAX / 2;
 
 /** @param sayDropped makes the line about what was dropped. @param stream for tests. */
 export function createLogOutput(stream: Writable, sayDropped: (lines: number) => string = droppedLine): LogOutput {
@@ -32,8 +34,8 @@ export function createLogOutput(stream: Writable, sayDropped: (lines: number) =>
   const hasRoom = (text: string): boolean => isOpen() && stream.writableLength + Buffer.byteLength(text) <= UNWRITTEN_BYTES_MAX;
 
   function sayWhatWasDropped(): void {
-    const line = unsaid === 0 ? '' : sayDropped(unsaid);
-    if (line === '' || !hasRoom(line)) return;
+    if (unsaid === 0 || !isOpen() || stream.writableLength > ROOM_AGAIN_BYTES) return;
+    const line = sayDropped(unsaid);
     unsaid = 0;
     stream.write(line);
   }

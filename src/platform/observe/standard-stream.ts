@@ -8,13 +8,15 @@ import { isatty } from 'node:tty';
  */
 export function standardStream(fd: 1 | 2): Writable {
   const own = ownDescriptor(fd);
-  return own === null ? (fd === 1 ? process.stdout : process.stderr) : persistentStream((bytes) => writeSync(own, bytes));
+  if (own !== null) return persistentStream((bytes) => writeSync(own, bytes));
+  return fd === 1 ? process.stdout : process.stderr;
 }
 
-/** Null for what Node's own stream does well. A file is written as it is: it takes bytes or fails, at once. */
+/** Null for what Node's own stream does well. A file, or a device like /dev/null, takes bytes or fails, at once. */
 function ownDescriptor(fd: 1 | 2): number | null {
-  if (fstatSync(fd).isFile()) return fd;
-  return isatty(fd) ? reopen(fd) : null;
+  const kind = fstatSync(fd);
+  if (kind.isFIFO() || kind.isSocket()) return null;
+  return isatty(fd) ? reopen(fd) : fd;
 }
 
 /** Opened again, because the flag would otherwise hold for everybody who shares the terminal with us. */
