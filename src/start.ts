@@ -34,6 +34,7 @@ const OWNER_ONLY = 0o600;
 export async function start(config: Config, log: Logger, signal: AbortSignal, droppedLines?: () => number): Promise<Started> {
   const steps = createSteps(log, signal);
   try {
+    signal.throwIfAborted();
     const directory = await steps.run('data directory', () => openDataDirectory(config.dataDirectory), async (opened) => opened.release());
     const tokens = await loadOrCreateTokens(directory.path, config);
     const accounts = await loadAccounts(config, directory.path);

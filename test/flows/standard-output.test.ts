@@ -22,11 +22,16 @@ const TEST_LIMIT_MS = 120_000;
 
 let servers: ProgramServers;
 let payment: OpenPayment;
+const begunPrograms: Program[] = [];
 beforeAll(async () => void (servers = await openProgramServers()));
-afterAll(() => servers?.close());
+afterAll(async () => {
+  for (const program of begunPrograms) program.child.kill('SIGKILL');
+  await servers?.close();
+});
 
 async function begun(stdout: number | 'pipe'): Promise<Program> {
   const program = await startProgram({ ...servers.environment, ...ENVIRONMENT }, ['ignore', stdout, 'ignore']);
+  begunPrograms.push(program);
   await program.ready();
   payment = await program.shop().openPayment();
   return program;
