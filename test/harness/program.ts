@@ -48,9 +48,9 @@ export async function startProgram(environment: Readonly<Record<string, string>>
   const child = spawn(command[0], command.slice(1), { cwd: ROOT, env, stdio });
   const exited = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }));
   const url = `http://127.0.0.1:${port}`;
-  const kept = <T>(name: string): T => JSON.parse(readFileSync(join(data, name), 'utf8')) as T;
+  const kept = (name: string): unknown => JSON.parse(readFileSync(join(data, name), 'utf8'));
   const tokens = (): { service: string; admin: string } => {
-    const { service, admin } = kept<Record<'service' | 'admin', Record<string, string>>>('tokens.json');
+    const { service, admin } = kept('tokens.json') as Record<'service' | 'admin', Record<string, string>>;
     return { service: Object.values(service)[0] ?? '', admin: Object.values(admin)[0] ?? '' };
   };
   return {
@@ -60,7 +60,7 @@ export async function startProgram(environment: Readonly<Record<string, string>>
     exited,
     pid: () => until('the program', WITHIN_MS, async () => Number(readQuietly(join(data, 'in-use.pid'))) || null),
     ready: () => until('the program to be ready', WITHIN_MS, async () => ((await fetch(`${url}/health/ready`).catch(() => null))?.ok === true ? undefined : null)),
-    shop: () => createShop(() => url, tokens(), kept<SigningKey[]>('provider-signing-keys.json')),
+    shop: () => createShop(() => url, tokens(), kept('provider-signing-keys.json') as SigningKey[]),
     metrics: async () => (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${tokens().admin}` } })).text(),
   };
 }
