@@ -12,6 +12,7 @@ const UNIT = readFileSync(join(ROOT, 'deploy/paynotify.service'), 'utf8');
 const setting = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(UNIT)?.[1] ?? '';
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 
+// Containers and other systems have no systemd, and nothing that could read the unit in its place.
 it.skipIf(!hasSystemd)('systemd understands every line of it', () => {
   const folder = mkdtempSync(join(tmpdir(), 'paynotify-unit-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -93,6 +93,7 @@ test('a device that is always full', async () => {
   closeSync(full);
 }, TEST_LIMIT_MS);
 
+// A file system of a size of its own needs Linux and the right to mount.
 test.skipIf(!canMountSmallDisk())('a file on a file system of 64 kB, where what was dropped is told when there is room', async () => {
   const disk = await mountSmallDisk(64 * 1024);
   const path = join(disk.seenAt, 'out.log');
