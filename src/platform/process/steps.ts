@@ -32,7 +32,7 @@ export function createSteps(log: Logger, givenUp?: AbortSignal): Steps {
       await step.stop();
       log.debug({ event: 'step.stopped', step: step.name, durationMs: Math.round(performance.now() - begunAt) });
     } catch (error) {
-      log.error({ event: 'step.stop-failed', step: step.name, err: error });
+      log.error({ event: 'step.stop-failed', step: step.name, reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
