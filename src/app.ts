@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from './config.ts';
 import { MODULE_QUEUES, type ModuleName } from './contracts/topology.ts';
 import { createReconciler, createReplayRunner } from './modules/admin/index.ts';
-import { createArrivals, createCallbackRegister, createNotificationRegister, createRecentPayments, createReevaluator, createWebhookRefusals, meantWebhookUrl } from './modules/payments/index.ts';
+import { createArrivals, createCallbackRegister, createClockWatch, createNotificationRegister, createRecentPayments, createReevaluator, createWebhookRefusals, meantWebhookUrl } from './modules/payments/index.ts';
 import type { ProviderAccounts } from './modules/payments/index.ts';
 import { createProjector, livingPublisher, toMessage, type Projector } from './modules/projector/index.ts';
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
@@ -49,6 +49,8 @@ export interface AppInput {
   readonly accounts: ProviderAccounts;
   readonly tokens: TokenHashes;
   readonly log: Logger;
+  /** Lines of the log that found no room, since the start. */
+  readonly droppedLines?: (() => number) | undefined;
   /** Health of the embedded servers, where there are any. */
   readonly servicesHealth?: () => Readonly<Record<string, WorkerHealth>>;
   /**
@@ -85,7 +87,7 @@ const SIDE_WINDOW_SIZE = 128;
 
 export async function startApp(input: AppInput): Promise<App> {
   const { config, log } = input;
-  const metrics = createMetrics();
+  const metrics = createMetrics(input.droppedLines);
   const supervisor = createSupervisor(log);
   const steps = createSteps(log);
   const stopping = new AbortController();
@@ -94,7 +96,8 @@ export async function startApp(input: AppInput): Promise<App> {
 
   const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
-  const known = { recent: createRecentPayments(), arrivals: createArrivals() };
+  const clock = createClockWatch({ log, metrics, monotonicMs: () => performance.now() });
+  const known = { clock, recent: createRecentPayments(), arrivals: createArrivals() };
   const instanceId = input.instanceId ?? randomUUID();
   await Promise.all([refuseUnfitDatabase(input.databaseUrl), refuseForeignStore({ db, store, livingPublisher: () => livingPublisher(db, instanceId), now })]);
   const binding = createStoreBinding(storeBindingDeps(db, store, instanceId, log, metrics));
@@ -122,7 +125,7 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   async function look(): Promise<Health['dependencies']> {
-    const [storeIsThere, trouble] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseTrouble(db, LOOK_TIMEOUT_MS)]);
+    const [storeIsThere, trouble] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseTrouble(db, LOOK_TIMEOUT_MS, (offsetSeconds) => clock.noteDatabase(offsetSeconds))]);
     const unusable = trouble ?? launched.schemaTrouble();
     return {
       eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
@@ -132,7 +135,7 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   function workers(): Record<string, WorkerHealth> {
-    return { ...input.servicesHealth?.(), launch: launched.health(), ...supervisor.health() };
+    return { ...input.servicesHealth?.(), launch: launched.health(), clock: clock.health(), ...supervisor.health() };
   }
 
   const health = async (): Promise<Health> => judgeHealth(await checkDependencies(), workers());

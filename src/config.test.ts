@@ -111,8 +111,24 @@ describe('a problem', () => {
     ['DATABASE_URL', 'postgresql://u:hunter2@db:port/x'],
     ['DATABASE_URL', 'postgresql://u:hunter2#@db/x'],
     ['RABBITMQ_URL', 'amqp://u:50%hunter2@mq'],
+    ['DATABASE_URL', 'postgresql://odd:hunter2@s#s%w/r:d@127.0.0.1:5432/paynotify'],
+    ['DATABASE_URL', 'postgresql://u:hunter2@s#s@db/x'],
+    ['DATABASE_URL', 'postgresql://u:hunter2@s/s@db/x'],
+    ['DATABASE_URL', 'postgresql://u:hunter2@s?s@db/x'],
+    ['DATABASE_URL', 'postgresql://u:2/hunter2@db/x'],
+    ['DATABASE_URL', 'postgresql://u:2?hunter2@db/x'],
+    ['DATABASE_URL', 'postgresql://u:2#hunter2@db/x'],
+    ['DATABASE_URL', 'postgresql://u:50%hunter2@db/x'],
+    ['DATABASE_URL', 'postgresql://u:hunter\t2@db/x'],
+    ['RABBITMQ_URL', 'amqp://u:hunter2@s#s%w/r:d@mq:5672'],
+    ['RABBITMQ_URL', 'amqp://u:2/hunter2@mq'],
+    ['RABBITMQ_URL', 'amqp://u:hunter2@s?s@mq'],
+    ['EVENTSTORE_URL', 'esdb://admin:hunter2@s#s%w/r:d@es:2113'],
+    ['EVENTSTORE_URL', 'esdb://admin:2/hunter2@es:2113?tls=false'],
+    ['EVENTSTORE_URL', 'esdb://admin:2?hunter2@es:2113'],
     ['RABBITMQ_URL', 'amqp://u:hunter2@mq:port'],
-  ])('of %s is a URL that its client could only refuse with the password in the message: %s', (variable, value) => {
+  ])('of %s is a URL that its client could only refuse with the password in the message, or take for another one: %s', (variable, value) => {
+    expect(complaint({ [variable]: value })).not.toMatch(/hunter|s%w|s@/);
     expect(complaint({ [variable]: value })).toMatch(new RegExp(`^${variable} must be a URL whose parts can be told apart.*; its value is \\(not shown\\)`));
   });
 
@@ -120,6 +136,7 @@ describe('a problem', () => {
     ['EVENTSTORE_URL', 'esdb://admin:hunter%40@es1:2113,es2:2113,es3:2113?tls=false'],
     ['DATABASE_URL', 'postgresql://u:p%40ss@db:5432/x?sslmode=require'],
     ['RABBITMQ_URL', 'amqps://u:p%25@mq:5671/%2Fvhost'],
+    ['DATABASE_URL', 'postgresql://u%40server:p%23%2F%3F:@db:5432/x?options=-c%20geqo%3Doff&application_name=a%40b'],
   ])('of %s is not seen in an escaped password, several hosts or options: %s', (variable, value) => {
     expect(complaint({ [variable]: value })).toMatch(/^[A-Z_]+ and [A-Z_]+ are not set, but /);
   });

@@ -31,7 +31,7 @@ export interface Config {
   readonly shutdownTimeoutMs: number;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How one variable is read: `parse` throws an Error whose message completes "VARIABLE …". */
 interface Setting<T> {
@@ -54,23 +54,25 @@ const url = (...schemes: readonly string[]) => (text: string): string => {
   if (scheme === undefined || !schemes.includes(scheme)) {
     throw new Error(`must be a URL that begins with ${schemes.map((name) => `${name}://`).join(' or ')}`);
   }
-  if (!isWellFormed(text)) throw new Error('must be a URL whose parts can be told apart: in a user name or password, write %40 for @, %25 for % and so on');
+  if (!isWellFormed(text)) throw new Error('must be a URL whose parts can be told apart: in a user name or password, write %40 for @, %2F for /, %3F for ?, %23 for #, %25 for % and so on');
   return text;
 };
 
 /**
  * What does not pass here would be refused only by whoever connects, with an error that quotes the whole text, password
- * included. An esdb URL may name several hosts, which no URL parser knows, so of it only the user's part is looked at.
+ * included, or would be read otherwise than it is meant: a `/`, `?` or `#` in a password ends the address there, and what
+ * is before it is looked for as a host; a tab is left out. An esdb URL may name several hosts, which no URL parser knows,
+ * so of it only the user's part is looked at.
  */
 function isWellFormed(text: string): boolean {
-  if (/^postgres/.test(text)) return URL.canParse(text);
-  const authority = /^[^/]+:\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
+  const [, authority = '', rest = ''] = /^[^/]+:\/\/([^/?#]*)(.*)$/s.exec(text) ?? [];
+  if (/[@#]/.test(rest) || /\s/.test(text.trim())) return false;
   try {
     decodeURIComponent(authority);
   } catch {
     return false;
   }
-  return text.startsWith('amqp') ? URL.canParse(text) : authority.split('@').length <= 2;
+  return /^(?:amqp|postgres)/.test(text) ? URL.canParse(text) : authority.split('@').length <= 2;
 }
 
 const oneOf = (...words: readonly string[]) => (text: string): string => {

@@ -2,7 +2,7 @@ import type { AppInput } from './app.ts';
 import type { ModuleName } from './contracts/topology.ts';
 import { learningHandler } from './modules/learning/index.ts';
 import { ordersHandler } from './modules/orders/index.ts';
-import type { Arrivals, CallbackRegister, RecentPayments, Trade } from './modules/payments/index.ts';
+import type { Arrivals, CallbackRegister, ClockWatch, RecentPayments, Trade } from './modules/payments/index.ts';
 import type { StoreBinding } from './modules/store-binding/index.ts';
 import { writeWorkItems } from './modules/work-items/index.ts';
 import type { Brokers } from './platform/broker/brokers.ts';
@@ -25,6 +25,7 @@ export interface Parts {
   readonly reach: ReachWindow;
   readonly recent: RecentPayments;
   readonly arrivals: Arrivals;
+  readonly clock: ClockWatch;
   readonly callbacks: CallbackRegister;
   readonly instanceId: string;
   readonly checkDependencies: () => Promise<Health['dependencies']>;

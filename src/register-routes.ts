@@ -17,7 +17,7 @@ export async function registerRoutes(server: Server, parts: Parts, refusals: Web
   const evaluating = evaluatingWith(parts);
 
   await server.register(healthRoutes({ metrics, requireToken: callers.requireToken('any'), checkDependencies: parts.checkDependencies, workers: parts.workers }));
-  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, metrics, log, callbacks: callbacks.buffer }), accounts, refusals, metrics, log }));
+  await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, clock: parts.clock, metrics, log, callbacks: callbacks.buffer }), accounts, refusals, metrics, log }));
   await server.register(async (shop) => {
     shop.addHook('onRequest', callers.requireToken('service'));
     await shop.register(learningRoutes({ db, now }));

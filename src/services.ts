@@ -18,13 +18,14 @@ export interface Services {
 }
 
 /** An embedded server has this long to end before the process does; its guardian ends it in any case. */
-const STOP_LIMIT_MS = 20_000;
+export const SERVERS_STOP_LIMIT_MS = 20_000;
 
 /**
  * Starts what is not configured. The broker is begun first and not waited for.
- * @throws EmbeddedServiceError when the embedded event store or PostgreSQL cannot be started, or the broker has no programs.
+ * @throws EmbeddedServiceError when the embedded event store or PostgreSQL cannot be started, or the broker has no programs;
+ * Error when `signal` is aborted meanwhile, after what had been started was stopped.
  */
-export async function startServices(config: Config, directory: DataDirectory, log: Logger): Promise<Services> {
+export async function startServices(config: Config, directory: DataDirectory, log: Logger, signal: AbortSignal): Promise<Services> {
   const supervisor = createSupervisor(log);
   const keep = (name: string, start: (formerUrl: string | null) => Promise<RunningServer>): KeptServer => {
     const kept = keepRunning(name, start);
@@ -33,16 +34,17 @@ export async function startServices(config: Config, directory: DataDirectory, lo
   };
   const services = {
     health: () => supervisor.health(),
-    stop: async () => void (await supervisor.stopAll(STOP_LIMIT_MS)),
+    stop: async () => void (await supervisor.stopAll(SERVERS_STOP_LIMIT_MS)),
   };
   // The broker is not waited for, but one whose programs are missing never comes.
   if (config.rabbitMqUrl === null) rabbitMqBinaries();
   const rabbitMqUrl = config.rabbitMqUrl ?? keep('rabbitmq', (former) => startEmbeddedRabbitMq({ directory, log, ...portOf(former) })).url;
   try {
-    const [eventStoreUrl, databaseUrl] = await Promise.all([
+    const urls = Promise.all([
       config.eventStoreUrl ?? orFail(keep('event-store', (former) => startEventStore(directory, former))),
       config.databaseUrl ?? orFail(keep('postgresql', (former) => startEmbeddedPostgres({ directory, log, ...portOf(former) }))),
     ]);
+    const [eventStoreUrl, databaseUrl] = await Promise.race([urls, whenAborted(signal)]);
     return { eventStoreUrl, databaseUrl, rabbitMqUrl: Promise.resolve(rabbitMqUrl), ...services };
   } catch (error) {
     await services.stop();
@@ -55,6 +57,16 @@ async function startEventStore(directory: DataDirectory, formerUrl: string | nul
   const server = await startEventStoreWorker({ port, directory: directory.folder('event-store') });
   const exited = new Promise<string>((resolve) => server.onExit((error) => resolve(error.message)));
   return { url: server.connectionString, exited, stop: () => server.stop() };
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  const ended = Promise.withResolvers<never>();
+  // Most of the time nobody waits for it any more.
+  ended.promise.catch(() => undefined);
+  const end = (): void => ended.reject(new Error('the start was given up', { cause: signal.reason }));
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return ended.promise;
 }
 
 function orFail(kept: KeptServer): Promise<string> {

@@ -27,18 +27,22 @@ const INSTANCE_FILE = 'instance-id';
 const OWNER_ONLY = 0o600;
 
 /**
- * Data directory → servers → application. A failure stops what was started before it.
- * @throws DataDirectoryInUseError, EmbeddedServiceError, ConfigError: each says what to do.
+ * Data directory → servers → application. A failure stops what was started before it, and so does `signal`.
+ * @param droppedLines of the log, for the metrics.
+ * @throws Error when `signal` is aborted; DataDirectoryInUseError, EmbeddedServiceError, ConfigError: each says what to do.
  */
-export async function start(config: Config, log: Logger): Promise<Started> {
-  const steps = createSteps(log);
+export async function start(config: Config, log: Logger, signal: AbortSignal, droppedLines?: () => number): Promise<Started> {
+  const steps = createSteps(log, signal);
   try {
+    signal.throwIfAborted();
     const directory = await steps.run('data directory', () => openDataDirectory(config.dataDirectory), async (opened) => opened.release());
     const tokens = await loadOrCreateTokens(directory.path, config);
     const accounts = await loadAccounts(config, directory.path);
-    const services = await steps.run('services', () => startServices(config, directory, log), (started) => started.stop());
+    signal.throwIfAborted();
+    const services = await steps.run('services', () => startServices(config, directory, log, signal), (started) => started.stop());
     const instanceId = await loadInstanceId(directory.path);
-    const input = { ...services, instanceId, config, accounts, tokens: tokens.hashes, log, servicesHealth: () => services.health() };
+    const input = { ...services, instanceId, config, accounts, tokens: tokens.hashes, log, droppedLines, servicesHealth: () => services.health() };
+    signal.throwIfAborted();
     const app = await steps.run('application', () => startApp(input), (started) => started.stop());
     return { app, shownTokens: tokens.shown, stop: () => steps.stop() };
   } catch (error) {

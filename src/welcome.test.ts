@@ -17,8 +17,9 @@ describe('what a person is told while waiting', () => {
 
 describe('what a person is told to try', () => {
   it('is a command that the place has: an image has no scripts', () => {
-    expect(tryIt({ dataDirectory: '/srv/data' }, true)).toEqual(['Try it in a second terminal:  npm run demo']);
-    const inImage = tryIt({ dataDirectory: '/var/lib/paynotify' }, false).join('\n');
-    expect(inImage).toMatch(/from a clone of the project[^]*tokens\.json and provider-signing-keys\.json out of \/var\/lib\/paynotify[^]*PAYNOTIFY_DATA=<that folder> npm run demo/);
+    expect(tryIt('http://x', { dataDirectory: '/srv/data' }, true)).toEqual(['Try it in a second terminal:  npm run demo']);
+    const inImage = tryIt('http://x', { dataDirectory: '/var/lib/paynotify' }, false).join('\n');
+    expect(inImage).toMatch(/http:\/\/x\/docs[^]*by hand[^]*tokens\.json and provider-signing-keys\.json out of \/var\/lib\/paynotify/);
+    expect(inImage).not.toContain('npm');
   });
 });

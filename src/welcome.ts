@@ -17,23 +17,34 @@ export function welcome({ app, shownTokens }: Started, config: Config): string {
     `  admin token             ${shownTokens.admin ?? 'as configured in PAYNOTIFY_ADMIN_TOKENS'}`,
     ...(shownTokens.admin === null && shownTokens.service === null ? [] : [`  (tokens are kept in ${kept}, readable by you alone)`]),
     '',
-    ...tryIt(config),
+    ...tryIt(app.url, config),
     '',
   ].join('\n');
 }
 
-/** An image has no scripts: there the demo is run from a clone, with copies of what it signs and asks with. */
-export function tryIt({ dataDirectory }: Pick<Config, 'dataDirectory'>, isCheckout = IS_CHECKOUT): readonly string[] {
+/** An image has no scripts: there it is asked over HTTP, and a payment is made by hand with what is kept for that. */
+export function tryIt(url: string, { dataDirectory }: Pick<Config, 'dataDirectory'>, isCheckout = IS_CHECKOUT): readonly string[] {
   if (isCheckout) return ['Try it in a second terminal:  npm run demo'];
   return [
-    'Try it from a clone of the project, where this port is published:',
-    `  copy tokens.json and ${SIGNING_KEYS_FILE} out of ${dataDirectory} into a folder (docker cp), then`,
-    '  PAYNOTIFY_DATA=<that folder> npm run demo',
+    'Try it from where this port is published:',
+    `  every route, with a token from above   ${url}/docs`,
+    `  a payment by hand                      README, "Sending a webhook by hand", with tokens.json and ${SIGNING_KEYS_FILE} out of ${dataDirectory} (docker cp)`,
   ];
 }
 
-export function readyLine({ app }: Started): string {
-  return `paynotify is ready: ${app.url}`;
+/** Prints where it is and what to try, then what is waited for, and that it is ready, until `signal` is aborted. */
+export async function announce(started: Started, config: Config, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+  print(welcome(started, config));
+  void reportProgress(started, print, signal);
+  await started.app.ready;
+  if (signal.aborted) return;
+  print(`paynotify is ready: ${started.app.url}`);
+  const warnings = withStatus(['warning'], await started.app.health());
+  if (warnings !== '') print(`paynotify warns: ${warnings}`);
+}
+
+export function rootLine(): string {
+  return 'paynotify runs as root, and of all that it starts only PostgreSQL gives root up. deploy/paynotify.service runs it as a user of its own.';
 }
 
 /** A person who waits is told this often what is being waited for. */
@@ -53,9 +64,11 @@ export async function reportProgress({ app }: Started, print: (line: string) => 
 }
 
 /** Pure. The dependencies are named first; what the workers wait for is mostly the same. */
-export function missing({ dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
-  const [lacking, waiting] = [dependencies, workers].map((parts) =>
-    Object.entries(parts).flatMap(([name, { status, reason }]) => (status === 'ok' ? [] : [`${name} (${reason ?? status})`])),
-  ) as [string[], string[]];
-  return (lacking.length > 0 ? lacking : waiting).join(', ');
+export function missing(health: Pick<Health, 'dependencies' | 'workers'>): string {
+  return withStatus(['starting', 'degraded'], { ...health, workers: {} }) || withStatus(['starting', 'degraded'], health);
+}
+
+function withStatus(statuses: readonly string[], { dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
+  const parts = Object.entries({ ...dependencies, ...workers });
+  return parts.flatMap(([name, { status, reason }]) => (statuses.includes(status) ? [`${name} (${reason ?? status})`] : [])).join(', ');
 }

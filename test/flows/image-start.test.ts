@@ -69,12 +69,12 @@ it('the image without servers says which variables it needs, and nothing that ca
   expect([child.exitCode, named.exitCode]).toEqual([1, 1]);
 });
 
-it('the image with servers of its own starts those that are named, and tells how the demo is run beside an image', async () => {
+it('the image with servers of its own starts those that are named, and tells what can be tried beside an image', async () => {
   const vhost = await createTestVhost();
   cleanUps.push(() => vhost.delete());
   const child = image('standalone', [])({ RABBITMQ_URL: vhost.url, PAYNOTIFY_EMBEDDED: 'event-store,postgresql' });
-  const greeting = await said(child, /npm run demo/);
-  expect(greeting).toMatch(/accepts webhooks at [^]*Try it from a clone of the project[^]*provider-signing-keys\.json[^]*PAYNOTIFY_DATA=<that folder> npm run demo/);
+  const greeting = await said(child, /\(docker cp\)/);
+  expect(greeting).toMatch(/accepts webhooks at [^]*Try it from where this port is published[^]*\/docs[^]*provider-signing-keys\.json/);
   expect(greeting).not.toMatch(ONLY_IN_A_CLONE);
   const programs = new Set(processesIn(child.data).map((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()));
   expect(programs).toContain('postgres');

@@ -176,7 +176,7 @@ describe('a file that holds a secret', () => {
     const own = await createTestDatabase();
     cleanUps.push(() => own.drop());
     const config = readConfig({ PORT: '0', PAYNOTIFY_DATA: path, EVENTSTORE_URL: eventStore.url, DATABASE_URL: own.url, RABBITMQ_URL: vhost.url });
-    const started = await start(config, createLogger('trace', { write: (line: string) => void lines.push(line) }));
+    const started = await start(config, createLogger('trace', { write: (line: string) => void lines.push(line) }), new AbortController().signal);
     await started.stop();
     const files = filesIn(path).map((file) => file.slice(path.length + 1));
     expect(files).toEqual(expect.arrayContaining(['tokens.json', 'provider-accounts.json', 'provider-signing-keys.json']));

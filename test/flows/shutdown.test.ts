@@ -32,6 +32,8 @@ test('SIGTERM under load ends the application in time with code 0, and the next 
   const stoppedAt = performance.now();
   expect(await site.app.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(performance.now() - stoppedAt).toBeLessThan(ENDED_WITHIN_MS);
+  // Whatever is cut short says so in words.
+  expect(site.app.output()).not.toMatch(/"stack"|\n {4}at /);
   const [lease] = await site.query(`SELECT owner, lease_until FROM checkpoints WHERE name = '${PROJECTOR_NAME}'`);
   expect(lease).toEqual({ owner: null, lease_until: null });
   // Whatever was in flight is committed or handed back: nothing is counted as a crash in the middle of a message.

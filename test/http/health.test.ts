@@ -40,6 +40,15 @@ test.each([
   expect([answer.statusCode, answer.json()]).toEqual([503, { ready: false, acceptsWebhooks, dependencies, workers }]);
 });
 
+test('a warning is told and leaves it ready, whatever carries it', async () => {
+  const warning: WorkerHealth = { status: 'warning', reason: 'this host\'s clock is 600 s ahead' };
+  const app = server({ ...ALL_OK, eventStore: warning }, { clock: warning });
+  const answer = await app.inject({ url: '/health/ready' });
+  expect([answer.statusCode, answer.json()]).toEqual([200, { ready: true, acceptsWebhooks: true, dependencies: { ...ALL_OK, eventStore: warning }, workers: { clock: warning } }]);
+  const metrics = await app.inject({ url: '/metrics', headers: { authorization: 'Bearer admin-token' } });
+  expect(metrics.body).toContain('paynotify_worker_up{worker="clock"} 1');
+});
+
 test('metrics need a token of either kind and name the workers', async () => {
   const app = server(ALL_OK, { projector: OK, learning: { status: 'degraded' } });
   expect((await app.inject({ url: '/metrics' })).statusCode).toBe(401);

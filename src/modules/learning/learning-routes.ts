@@ -17,7 +17,13 @@ export interface LearningRoutesDeps {
 export function learningRoutes({ db, now, random = (bound) => randomInt(bound) }: LearningRoutesDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
     await app.register(courseRoutes(db), { prefix: '/learning' });
-    await app.register(selectionRoutes({ db, now, newId: createRowIds({ now, random }) }), { prefix: '/learning' });
+    await app.register(selectionRoutes({ db, now, newId: createRowIds({ now, random, newestStored: () => newestStored(db) }) }), { prefix: '/learning' });
     await app.register(myCourseRoutes(db, now), { prefix: '/learning' });
   };
+}
+
+/** Ids of another form (brought in by hand) are not in the row that is counted on. */
+async function newestStored(db: Database): Promise<string | null> {
+  const [row] = await db.$queryRaw<{ readonly newest: string }[]>`SELECT selection_id AS newest FROM selections WHERE selection_id ~ '^[0-9]{19}$' ORDER BY selection_id DESC LIMIT 1`;
+  return row?.newest ?? null;
 }

@@ -7,7 +7,7 @@ import { refreshMyCourses } from './my-courses.ts';
 export interface SelectCourseDeps {
   readonly db: Database;
   readonly now: () => Date;
-  readonly newId: () => string;
+  readonly newId: () => Promise<string>;
 }
 
 export interface SelectedCourse {
@@ -32,14 +32,15 @@ export async function selectCourse(deps: SelectCourseDeps, userId: string, cours
 }
 
 /** Valid at once. An expired one begins anew today. */
-function selectFree({ db, now, newId }: SelectCourseDeps, userId: string, course: Course): Promise<SelectedCourse> {
+async function selectFree({ db, now, newId }: SelectCourseDeps, userId: string, course: Course): Promise<SelectedCourse> {
+  const selectionId = await newId();
   return db.$transaction(async (transaction) => {
     await lockSelections(transaction, userId, course.courseId);
     const validFrom = now();
     const validTo = new Date(validFrom.getTime() + course.validDays * DAY_MS);
     const [written] = await transaction.$queryRaw<{ is_new: boolean }[]>`
       INSERT INTO selections (selection_id, course_id, course_name, company_id, user_id, selection_type, price, currency, valid_days, status, valid_from, valid_to)
-      VALUES (${newId()}, ${course.courseId}, ${course.name}, ${course.companyId}, ${userId}, ${SelectionType.free}, 0, ${course.currency},
+      VALUES (${selectionId}, ${course.courseId}, ${course.name}, ${course.companyId}, ${userId}, ${SelectionType.free}, 0, ${course.currency},
               ${course.validDays}, ${SelectionStatus.selected}, ${validFrom}, ${validTo})
       ON CONFLICT (user_id, course_id) WHERE selection_type = '700001' DO UPDATE
         SET course_name = excluded.course_name, company_id = excluded.company_id, valid_days = excluded.valid_days,
@@ -65,7 +66,7 @@ async function lockSelections(transaction: Transaction, userId: string, courseId
 async function selectCharged({ db, newId }: SelectCourseDeps, userId: string, course: Course): Promise<SelectedCourse> {
   const { courseId } = course;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const created = await insertOpen(db, newId(), userId, course);
+    const created = await insertOpen(db, await newId(), userId, course);
     const where = created ? { selectionId: created } : { userId, courseId, status: SelectionStatus.awaitingPayment };
     const selection = await db.selection.findFirst({ where });
     if (selection !== null) return { selection, outcome: created === null ? 'reused' : 'created' };

@@ -23,7 +23,7 @@ import { refreshOrders } from './refresh-orders.ts';
 
 export interface OpenPaymentDeps {
   readonly db: Database;
-  readonly newId: () => string;
+  readonly newId: () => Promise<string>;
   /** Stores PaymentRequested. Rejects when it is not known to be stored. */
   readonly requestPayment: (facts: Omit<PaymentRequested, 'requestedAt'>) => Promise<{ readonly outcome: 'requested' | 'conflict' }>;
   /** Null when there is no such account. */
@@ -45,7 +45,7 @@ export async function openPayment(deps: OpenPaymentDeps, orderId: string, provid
   const order = await findPayable(deps.db, orderId);
   const { amount, currency } = order;
   refuseUnfit(deps.accountFor(provider, account), provider, account, order);
-  const payNo = deps.newId();
+  const payNo = await deps.newId();
   const record = await deps.db.payRecord.create({ data: { payNo, orderId, provider, account, amount, currency, status: PayRecordStatus.unpaid } });
   const { outcome } = await deps.requestPayment(facts(order, record));
   if (outcome === 'conflict') throw new Error(`payment ${payNo} exists in the event store already, with other facts`);

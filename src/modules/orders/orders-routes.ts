@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { PayRecordStatus } from '../../contracts/codes.ts';
+import type { Database } from '../../platform/database/database.ts';
 import { createRowIds } from '../../platform/database/row-ids.ts';
 import { problemResponses } from '../../platform/http/schemas.ts';
 import { openPayment, type OpenPaymentDeps } from './open-payment.ts';
@@ -18,7 +19,7 @@ export type OrdersRoutesDeps = Omit<PlaceOrderDeps & OpenPaymentDeps & ViewOrder
 /** The shop's side of orders. Authentication belongs to whoever registers this. */
 export function ordersRoutes(given: OrdersRoutesDeps): FastifyPluginAsyncTypebox {
   const { db, now, random = (bound: number) => randomInt(bound) } = given;
-  const deps = { ...given, newId: createRowIds({ now, random }) };
+  const deps = { ...given, newId: createRowIds({ now, random, newestStored: () => newestStored(db) }) };
   return async (app) => {
     app.post('/orders', {
       schema: {
@@ -64,4 +65,14 @@ export function ordersRoutes(given: OrdersRoutesDeps): FastifyPluginAsyncTypebox
       return reply.code(201).send({ payNo, orderId, amount: amount.toString(), currency, provider, account, status: PayRecordStatus.unpaid });
     });
   };
+}
+
+/** Orders and their payments are numbered in one row. Ids of another form (brought in by hand) are not of it. */
+async function newestStored(db: Database): Promise<string | null> {
+  const [row] = await db.$queryRaw<[{ readonly newest: string | null }]>`
+    SELECT greatest(
+      (SELECT order_id FROM orders WHERE order_id ~ '^[0-9]{19}$' ORDER BY order_id DESC LIMIT 1),
+      (SELECT pay_no FROM pay_records WHERE pay_no ~ '^[0-9]{19}$' ORDER BY pay_no DESC LIMIT 1)
+    ) AS newest`;
+  return row.newest;
 }

@@ -7,7 +7,7 @@ import type { NewOrder } from './order-schemas.ts';
 
 export interface PlaceOrderDeps {
   readonly db: Database;
-  readonly newId: () => string;
+  readonly newId: () => Promise<string>;
   /** Null when there is no such selection. */
   readonly findSelectionPrice: (selectionId: string) => Promise<SelectionForOrder | null>;
 }
@@ -26,7 +26,7 @@ export async function placeOrder(deps: PlaceOrderDeps, wanted: NewOrder): Promis
   const existing = await find(deps.db, wanted);
   if (existing !== null) return { orderId: existing.orderId, isNew: false };
   const content = await contentOf(deps, wanted);
-  const orderId = deps.newId();
+  const orderId = await deps.newId();
   if (await insert(deps.db, orderId, wanted, content)) return { orderId, isNew: true };
   const winner = await find(deps.db, wanted);
   // Orders are never deleted; only an id given twice could get here, and asking again gives another.

@@ -1,4 +1,5 @@
 export type { Trade } from './bind-trade.ts';
+export { createClockWatch, type ClockWatch } from './clock-watch.ts';
 export { completeDemoAccounts, generateDemoAccounts, type DemoAccounts } from './demo-accounts.ts';
 export { paymentRoutes, viewPayment, type PaymentView } from './payment-routes.ts';
 export { readProviderAccounts, type ProviderAccounts } from './provider-accounts.ts';

@@ -6,11 +6,12 @@ import type { Metrics } from '../../platform/observe/metrics.ts';
 import { createThrottledLog, type ThrottledLog } from '../../platform/observe/throttled-log.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
 import { callbackOf, malformedCallback, refusedCallback, type CallbackLog, type Received } from './callbacks/callback.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { AccountTerms } from './contradiction.ts';
 import { evaluateNotification, type EvaluateDeps, type EvaluateOutcome, type EvaluateRequest } from './evaluate-notification.ts';
 import type { Cause } from './payment-stream.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
-import type { ProviderAccount, ReceiveOutcome, RefusalReason, WebhookRequest } from './providers/provider.ts';
+import type { ClockReading, ProviderAccount, ReceiveOutcome, RefusalReason, WebhookRequest } from './providers/provider.ts';
 import type { RecentPayments } from './recent-payments.ts';
 import { keepUnmatched } from './unmatched.ts';
 
@@ -27,6 +28,8 @@ export interface ReceiveDeps {
   readonly onPaid?: NonNullable<EvaluateDeps['onPaid']>;
   /** Where every callback of a known account is noted, to be written down behind the answer. */
   readonly callbacks?: CallbackLog;
+  /** Told what genuine notifications say about the clock of this host. */
+  readonly clock?: Pick<ClockWatch, 'noteWrong' | 'noteRight'>;
 }
 
 export interface ReceiveRequest extends WebhookRequest {
@@ -55,14 +58,15 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
   const throttled = createThrottledLog(log);
   const evaluating: EvaluateDeps = { ...deps, onAppended: (seconds) => metrics.appendSeconds.observe(seconds) };
 
-  function refuse(request: ReceiveRequest, reason: RefusalReason): ReceiveOutcome {
+  function refuse(request: ReceiveRequest, reason: RefusalReason, reading?: ClockReading): ReceiveOutcome {
+    if (reading !== undefined) deps.clock?.noteWrong(request.provider, reading);
     // Names from the path are the caller's choice; as labels they would let a stranger fill the memory.
     const isKnown = reason !== 'unknown-account';
     const labels = isKnown ? { provider: request.provider, account: request.account } : { provider: 'unknown', account: 'unknown' };
     metrics.webhookRefused.inc({ ...labels, reason });
     metrics.webhooks.inc({ ...labels, outcome: 'refused' });
     if (isKnown) deps.callbacks?.note(refusedCallback(receivedOf(request, now()), reason));
-    throttled.note('warn', `${labels.provider}/${labels.account}/${reason}`, { event: 'webhook.refused', ...labels, reason, traceId: request.traceId });
+    throttled.note('warn', `${labels.provider}/${labels.account}/${reason}`, { event: 'webhook.refused', ...labels, reason, ...(reading === undefined ? {} : { clockOffsetSeconds: reading.offsetSeconds }), traceId: request.traceId });
     return 'refused';
   }
 
@@ -86,7 +90,8 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     const account = accounts.find(request.provider, request.account);
     if (account === null) return refuse(request, 'unknown-account');
     const verification = account.verify(request, now());
-    if (verification.outcome === 'refused') return refuse(request, verification.reason);
+    if (verification.outcome === 'refused') return refuse(request, verification.reason, verification.clock);
+    if (verification.clock !== undefined) deps.clock?.noteRight(request.provider, verification.clock);
     const reading = verification.read();
     const line = { provider: request.provider, account: request.account, keyId: verification.keyId, traceId: request.traceId };
     let outcome: ReceiveOutcome = 'malformed';

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { onRequestAsyncHookHandler } from 'fastify';
 import { Type } from 'typebox';
 import type { WorkerHealth } from '../process/worker.ts';
-import { judgeHealth, type Health } from './health.ts';
+import { isWorking, judgeHealth, type Health } from './health.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface HealthRoutesDeps {
@@ -15,13 +15,13 @@ export interface HealthRoutesDeps {
 }
 
 const PartSchema = Type.Object({
-  status: Type.Union([Type.Literal('ok'), Type.Literal('starting'), Type.Literal('degraded')]),
+  status: Type.Union([Type.Literal('ok'), Type.Literal('warning'), Type.Literal('starting'), Type.Literal('degraded')]),
   reason: Type.Optional(Type.String({ description: 'Why it is not ok, for a person' })),
   detail: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 
 const HealthSchema = Type.Object({
-  ready: Type.Boolean({ description: 'Every dependency and worker is ok' }),
+  ready: Type.Boolean({ description: 'Every dependency and worker is ok, or works with a warning' }),
   acceptsWebhooks: Type.Boolean({ description: 'The event store is there: webhooks are accepted, whatever else is missing' }),
   dependencies: Type.Record(Type.String(), PartSchema),
   workers: Type.Record(Type.String(), PartSchema),
@@ -36,7 +36,7 @@ export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox 
     app.get('/health/ready', {
       schema: {
         tags: ['health'],
-        summary: 'State of every dependency and worker; 503 until all are ok',
+        summary: 'State of every dependency and worker; 503 until all of them work',
         response: { 200: HealthSchema, 503: HealthSchema },
       },
     }, async (_request, reply) => {
@@ -48,7 +48,7 @@ export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox 
       onRequest: deps.requireToken,
       schema: { tags: ['health'], summary: 'Prometheus metrics', security: [{ adminToken: [] }, { serviceToken: [] }], response: { 200: Type.String() } },
     }, async (_request, reply) => {
-      for (const [worker, { status }] of Object.entries(deps.workers())) deps.metrics.workerUp.set({ worker }, status === 'ok' ? 1 : 0);
+      for (const [worker, health] of Object.entries(deps.workers())) deps.metrics.workerUp.set({ worker }, isWorking(health) ? 1 : 0);
       const text = await deps.metrics.registry.metrics();
       return reply.type(deps.metrics.registry.contentType).send(text);
     });

@@ -1,5 +1,6 @@
 import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
-import { pino, type DestinationStream, type Logger as PinoLogger, type LoggerOptions } from 'pino';
+import { pino, type Logger as PinoLogger, type LoggerOptions } from 'pino';
+import type { LogOutput } from './log-output.ts';
 import { redactLine } from './redact.ts';
 
 /**
@@ -8,10 +9,9 @@ import { redactLine } from './redact.ts';
  */
 export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
 
-/** @param destination of the lines; standard output without one. */
-export function createLogger(level: string, destination?: DestinationStream): PinoLogger {
+export function createLogger(level: string, output: Pick<LogOutput, 'write'>): PinoLogger {
   const options: LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError }, hooks: { streamWrite: redactLine } };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  return pino(options, output);
 }
 
 /** An outage is told by its message; where in the program it was noticed helps nobody, and comes with every line. */

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 
 /** Every metric of the program in one list, so that names and labels are easy to find and never collide. */
-export function createMetrics() {
+export function createMetrics(droppedLogLines: () => number = () => 0) {
   const registry = new Registry();
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter<L>({ name: `paynotify_${name}`, help, labelNames: [...labelNames], registers: [registry] });
@@ -35,6 +35,16 @@ export function createMetrics() {
     authenticationFailures: counter('authentication_failures_total', 'Requests without a valid token'),
     proven: gauge('proven_position', 'Commit position up to which a module holds every published event', ['module']),
     replayed: counter('replayed_total', 'Messages published by replays, by module', ['module']),
+    logLinesDropped: new Counter({
+      name: 'paynotify_log_lines_dropped_total',
+      help: 'Lines of the log that standard output had no room for',
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(droppedLogLines());
+      },
+    }),
+    clockOffset: gauge('clock_offset_seconds', "By how much this host's clock is ahead of another one: a provider's (three that agree, or one in time), the database's", ['source']),
     workerUp: gauge('worker_up', '1 while the worker is healthy', ['worker']),
   };
 }

@@ -19,7 +19,8 @@ interface Step {
   stop(): Promise<void>;
 }
 
-export function createSteps(log: Logger): Steps {
+/** @param givenUp aborted when everything is to be stopped: what fails from then on fails because of it. */
+export function createSteps(log: Logger, givenUp?: AbortSignal): Steps {
   const started: Step[] = [];
   let stopped = false;
   // Read anew after each wait: somebody may have stopped everything meanwhile.
@@ -31,7 +32,7 @@ export function createSteps(log: Logger): Steps {
       await step.stop();
       log.debug({ event: 'step.stopped', step: step.name, durationMs: Math.round(performance.now() - begunAt) });
     } catch (error) {
-      log.error({ event: 'step.stop-failed', step: step.name, err: error });
+      log.error({ event: 'step.stop-failed', step: step.name, reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
@@ -49,7 +50,8 @@ export function createSteps(log: Logger): Steps {
       try {
         result = await start();
       } catch (error) {
-        log.error({ event: 'step.failed', step: name, err: error });
+        if (givenUp?.aborted === true) log.debug({ event: 'step.given-up', step: name });
+        else log.error({ event: 'step.failed', step: name, err: error });
         await stop();
         throw error;
       }

@@ -41,11 +41,11 @@ export function createSupervisor(log: Logger): Supervisor {
         log.error({ event: 'worker.ended', worker: worker.name, attempt });
       } catch (error) {
         if (asked()) {
-          // What was in flight is neither finished nor handed back; the next start repeats it.
-          log.warn({ event: 'worker.stop-failed', worker: worker.name, err: error });
+          // What was in flight is neither finished nor handed back; the next start repeats it. Where it was cut short helps nobody.
+          log.warn({ event: 'worker.stop-failed', worker: worker.name, reason: messageOf(error) });
           return;
         }
-        entry.failure = error instanceof Error ? error.message : String(error);
+        entry.failure = messageOf(error);
         log.error({ event: 'worker.failed', worker: worker.name, err: error, attempt });
       }
       if (performance.now() - startedAt > WELL_AFTER_MS) attempt = 1;
@@ -77,6 +77,10 @@ export function createSupervisor(log: Logger): Supervisor {
       return outcome;
     },
   };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function healthOf(entry: Supervised): WorkerHealth {

@@ -11,7 +11,8 @@ export interface Worker {
 }
 
 export interface WorkerHealth {
-  readonly status: 'ok' | 'starting' | 'degraded';
+  /** `warning`: it works, and a person should see to something all the same. */
+  readonly status: 'ok' | 'warning' | 'starting' | 'degraded';
   /** Why it is not ok, in words for a person. */
   readonly reason?: string;
   readonly detail?: Readonly<Record<string, unknown>>;

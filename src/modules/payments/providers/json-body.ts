@@ -10,3 +10,10 @@ export function parseJsonBody(body: Buffer): unknown {
     return undefined;
   }
 }
+
+/** A member `id` of the document that is a text: what Stripe and WeChat Pay call a notification by. Null for anything else. */
+export function idOfBody(body: Buffer): string | null {
+  const document = parseJsonBody(body);
+  if (typeof document !== 'object' || document === null || !('id' in document)) return null;
+  return typeof document.id === 'string' ? document.id : null;
+}

@@ -39,17 +39,32 @@ export interface WebhookRequest {
 }
 
 export type Verification =
-  | { readonly outcome: 'refused'; readonly reason: RefusalReason }
+  | {
+      readonly outcome: 'refused';
+      readonly reason: RefusalReason;
+      /** Only where the signature was right, and the time alone was not. */
+      readonly clock?: ClockReading;
+    }
   | {
       readonly outcome: 'verified';
       /** Which key matched, so that an operator sees when an old one is no longer used. */
       readonly keyId: string;
+      /** Left out where the provider signs no time of its own. */
+      readonly clock?: ClockReading;
       /** Pure: the content in our words. Only called after verification. */
       read(): Reading;
     };
 
-export function refused(reason: RefusalReason): Verification {
-  return { outcome: 'refused', reason };
+/** What a genuine notification says about the clock of this host. */
+export interface ClockReading {
+  /** By how much our clock is ahead of the provider's; negative when behind. */
+  readonly offsetSeconds: number;
+  /** The provider's id of the notification, the same in each repetition. Null when the body does not say, and where nothing was refused. */
+  readonly notificationId: string | null;
+}
+
+export function refused(reason: RefusalReason, clock?: ClockReading): Verification {
+  return { outcome: 'refused', reason, ...(clock === undefined ? {} : { clock }) };
 }
 
 export type Reading =

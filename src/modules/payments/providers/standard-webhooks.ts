@@ -4,7 +4,7 @@ import { CURRENCY_EXPONENTS } from '../../../contracts/money.ts';
 import { refuseUnknownFields, textField } from './account-fields.ts';
 import { decodeBase64, decodeUnpaddedBase64 } from './base64.ts';
 import { problemAnswer } from './problem-answer.ts';
-import { freshnessProblem } from './freshness.ts';
+import { compareClocks } from './freshness.ts';
 import { refused, type AccountFields, type Provider, type ProviderAccount, type Verification, type WebhookRequest } from './provider.ts';
 import { readStandardPayload } from './standard-payload.ts';
 import { activeAt, readKeys, type VerificationKey } from './verification-keys.ts';
@@ -65,9 +65,10 @@ function verifyRequest(account: string, keys: readonly VerificationKey<KeyObject
   const signed = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
   const match = active.find(({ key }) => matches(key, signatures, signed));
   if (match === undefined) return refused('signature-mismatch');
-  const problem = freshnessProblem(timestamp, now, TIMESTAMP_TOLERANCE_SECONDS);
-  if (problem !== null) return refused(problem);
-  return { outcome: 'verified', keyId: match.id, read: () => readStandardPayload({ provider: standardWebhooks.name, account, notificationId: id }, body) };
+  const { problem, offsetSeconds } = compareClocks(timestamp, now, TIMESTAMP_TOLERANCE_SECONDS);
+  const clock = { offsetSeconds, notificationId: id };
+  if (problem !== null) return refused(problem, clock);
+  return { outcome: 'verified', keyId: match.id, clock, read: () => readStandardPayload({ provider: standardWebhooks.name, account, notificationId: id }, body) };
 }
 
 /** By scheme; each scheme has a kind of key of its own. */

@@ -4,7 +4,8 @@ import { CURRENCY_EXPONENTS } from '../../../contracts/money.ts';
 import type { Claims } from '../../../contracts/payment-notifications.ts';
 import { optionalTextField, refuseUnknownFields, textField } from './account-fields.ts';
 import { problemAnswer } from './problem-answer.ts';
-import { freshnessProblem } from './freshness.ts';
+import { compareClocks } from './freshness.ts';
+import { idOfBody } from './json-body.ts';
 import { refused, type AccountFields, type Provider, type ProviderAccount, type Verification, type WebhookRequest } from './provider.ts';
 import { stripeChargeProblem } from './stripe-amount.ts';
 import { readStripeEvent, STRIPE } from './stripe-notification.ts';
@@ -74,9 +75,9 @@ function verifyRequest(account: string, keys: readonly VerificationKey<KeyObject
 
   const match = active.find(({ key }) => isSignedWith(key, parsed, body));
   if (match === undefined) return refused('signature-mismatch');
-  const problem = freshnessProblem(parsed.timestamp, now, TIMESTAMP_TOLERANCE_SECONDS);
-  if (problem !== null) return refused(problem);
-  return { outcome: 'verified', keyId: match.id, read: () => readStripeEvent(account, body) };
+  const { problem, offsetSeconds } = compareClocks(parsed.timestamp, now, TIMESTAMP_TOLERANCE_SECONDS);
+  if (problem !== null) return refused(problem, { offsetSeconds, notificationId: idOfBody(body) });
+  return { outcome: 'verified', keyId: match.id, clock: { offsetSeconds, notificationId: null }, read: () => readStripeEvent(account, body) };
 }
 
 interface SignatureHeader {

@@ -2,7 +2,8 @@ import { createVerify, type KeyObject } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { refuseUnknownFields } from './account-fields.ts';
 import { decodeBase64 } from './base64.ts';
-import { freshnessProblem } from './freshness.ts';
+import { compareClocks } from './freshness.ts';
+import { idOfBody } from './json-body.ts';
 import { refused, RETRY_AFTER_SECONDS, STATUS_BY_OUTCOME, type AccountFields, type Answer, type Provider, type ProviderAccount, type ReceiveOutcome, type RefusalReason, type Verification, type WebhookRequest } from './provider.ts';
 import { activeAt, type VerificationKey } from './verification-keys.ts';
 import { readApiV3Keys, readPlatformKeys, type PlatformKey } from './wechatpay-keys.ts';
@@ -67,12 +68,12 @@ function verifyRequest(account: string, { platformKeys, apiV3Keys }: AccountKeys
   const verifier = createVerify('RSA-SHA256').update(`${timestamp}\n${nonce}\n`).update(body).update('\n');
   if (!verifier.verify(key.key, signature)) return refused('signature-mismatch');
   // Whole seconds: a difference of exactly the limit is refused, as by the official Go library.
-  const problem = freshnessProblem(timestamp, now, TIMESTAMP_DIFFERENCE_SECONDS - 1);
-  if (problem !== null) return refused(problem);
+  const { problem, offsetSeconds } = compareClocks(timestamp, now, TIMESTAMP_DIFFERENCE_SECONDS - 1);
+  if (problem !== null) return refused(problem, { offsetSeconds, notificationId: idOfBody(body) });
 
   const { apiV3KeyId, reading } = openNotification({ provider: wechatpay.name, account }, body, activeAt(apiV3Keys, now));
   // Both keys rotate, each on its own.
-  return { outcome: 'verified', keyId: apiV3KeyId === null ? key.id : `${key.id}+${apiV3KeyId}`, read: () => reading };
+  return { outcome: 'verified', keyId: apiV3KeyId === null ? key.id : `${key.id}+${apiV3KeyId}`, clock: { offsetSeconds, notificationId: null }, read: () => reading };
 }
 
 interface SignatureHeaders {
