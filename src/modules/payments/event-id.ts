@@ -8,6 +8,10 @@ const NAMESPACE = Buffer.from('6f1b8f0c6a5d4e0f9a3b2c7d1e8f4a55', 'hex');
 /**
  * Id of a payment event, the same however often and by whomever the same fact is told: a retry after an unknown outcome,
  * a repeated notification and a race between two instances all write it once.
+ *
+ * Of what went back it holds all that is remembered: two facts that are decided on at the same revision must differ, or the
+ * store takes the second append for the first one told again, and answers with its success. What is told again later is
+ * recognised by the state, not by its id.
  */
 export function paymentEventId(event: PaymentEvent): string {
   switch (event.type) {
@@ -22,16 +26,22 @@ export function paymentEventId(event: PaymentEvent): string {
     case 'PaymentClosed':
       return tradeFactId(event.data, 'closed');
     case 'PaymentRefunded': {
-      // A refund that has an id is known by it, whatever the sum came to. A sum without one is known by when it was told.
       const { refundId, refundAmount, toldTotal, refundedAt, toldBefore } = event.data;
-      return refundId === null ? tradeFactId(event.data, 'refunded-in-all', toldTotal ?? '', refundedAt) : tradeFactId(event.data, 'refunded', refundId, refundAmount ?? '', ...again(toldBefore));
+      if (refundId === null) return tradeFactId(event.data, 'refunded-in-all', toldTotal ?? '', refundedAt);
+      return tradeFactId(event.data, 'refunded', refundId, refundAmount ?? '', toldTotal ?? '', refundedAt, ...again(toldBefore));
     }
-    case 'PaymentRefundFailed':
-      return tradeFactId(event.data, 'refund-failed', event.data.refundId, event.data.refundAmount, ...again(event.data.toldBefore));
-    case 'PaymentDisputed':
-      return tradeFactId(event.data, 'disputed', event.data.disputeId, ...again(event.data.toldBefore));
-    case 'PaymentDisputeClosed':
-      return tradeFactId(event.data, 'dispute-closed', event.data.disputeId, ...again(event.data.toldBefore));
+    case 'PaymentRefundFailed': {
+      const { refundId, refundAmount, failedAt, initiatedAt, toldBefore } = event.data;
+      return tradeFactId(event.data, 'refund-failed', refundId, refundAmount, failedAt, initiatedAt ?? '', ...again(toldBefore));
+    }
+    case 'PaymentDisputed': {
+      const { disputeId, disputedAmount, dueBy, funds, disputedAt, toldBefore } = event.data;
+      return tradeFactId(event.data, 'disputed', disputeId, disputedAmount, dueBy ?? '', funds, disputedAt, ...again(toldBefore));
+    }
+    case 'PaymentDisputeClosed': {
+      const { disputeId, disputedAmount, outcome, closedAt, toldBefore } = event.data;
+      return tradeFactId(event.data, 'dispute-closed', disputeId, disputedAmount, outcome, closedAt, ...again(toldBefore));
+    }
     case 'PaymentNotificationsLimited': {
       const { provider, account, payNo } = event.data;
       return nameBasedId(['notifications-limited', provider, account, payNo]);
