@@ -106,6 +106,8 @@ export interface PaymentDisputed extends PaymentFacts, ProviderFacts, MoneyRetur
   /** What this event tells of the money, if anything. */
   readonly funds: DisputeFunds;
   readonly disputedAt: string;
+  /** How it has ended, where that was told before: the provider's word. Null while it is open. */
+  readonly outcome: string | null;
   readonly toldBefore: number;
 }
 

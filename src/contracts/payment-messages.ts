@@ -86,8 +86,11 @@ export interface PaymentMessage {
     readonly dueBy?: string | null;
     /** Present on PaymentDisputed. */
     readonly disputedAt?: string;
-    /** Present on PaymentDisputeClosed: the provider's word, e.g. `won` or `lost`. */
-    readonly outcome?: string;
+    /**
+     * Present on PaymentDisputeClosed, and on PaymentDisputed, where null means that it is open: the provider's word, e.g.
+     * `won` or `lost`. What happened before the end may be told behind it.
+     */
+    readonly outcome?: string | null;
     /**
      * Present on PaymentRefunded, PaymentRefundFailed, PaymentDisputed and PaymentDisputeClosed, as is `refundDue`: all that
      * went back and did not come again, after this event. It may fall: what the last of these four in the log says, by

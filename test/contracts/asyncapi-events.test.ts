@@ -46,7 +46,7 @@ const SAMPLES: Full<PaymentEventData> & { readonly PaymentNotificationUnmatched:
   PaymentClosed: { ...facts, ...provider, closedAt: TIME },
   PaymentRefunded: { ...facts, ...provider, refundId: null, refundAmount: null, toldTotal: '500', refundedAt: TIME, toldBefore: 0, ...returned },
   PaymentRefundFailed: { ...facts, ...provider, refundId: 'r1', refundAmount: '500', reason: 'CLOSED', failedAt: TIME, initiatedAt: null, toldBefore: 0, ...returned },
-  PaymentDisputed: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '1999', reason: 'fraudulent', dueBy: null, funds: 'withdrawn', disputedAt: TIME, toldBefore: 0, ...returned },
+  PaymentDisputed: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '1999', reason: 'fraudulent', dueBy: null, funds: 'withdrawn', disputedAt: TIME, outcome: null, toldBefore: 0, ...returned },
   PaymentDisputeClosed: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '1999', outcome: 'lost', closedAt: TIME, toldBefore: 0, ...returned },
   PaymentNotificationsLimited: { payNo: 'p1', orderId: 'o1', provider: 'alipay', account: 'main', providerTradeNo: 't1', events: 200, limitedAt: TIME },
   PaymentNotificationRejected: { payNo: 'p1', ...provider, kind: 'closed', reason: 'closed-after-success', expected: '', received: 't1', rejectedAt: TIME, notification: NOTIFICATIONS.closed },

@@ -30,7 +30,7 @@ const HISTORY: readonly PaymentEvent[] = [
   { type: 'PaymentRefunded', data: { ...facts, ...provider, refundId: 'r1', refundAmount: '500', toldTotal: null, refundedAt: TIME, toldBefore: 0, refundedTotal: '500', refundDue: '0' } },
   { type: 'PaymentRefunded', data: { ...facts, ...provider, refundId: null, refundAmount: null, toldTotal: '1999', refundedAt: TIME, toldBefore: 0, refundedTotal: '1999', refundDue: '0' } },
   { type: 'PaymentRefundFailed', data: { ...facts, ...provider, refundId: 'r1', refundAmount: '500', reason: 'CLOSED', failedAt: TIME, initiatedAt: null, toldBefore: 0, refundedTotal: '1499', refundDue: '500' } },
-  { type: 'PaymentDisputed', data: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '9', reason: 'fraudulent', dueBy: null, funds: 'withdrawn', disputedAt: TIME, toldBefore: 0, refundedTotal: '1508', refundDue: '491' } },
+  { type: 'PaymentDisputed', data: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '9', reason: 'fraudulent', dueBy: null, funds: 'withdrawn', disputedAt: TIME, outcome: null, toldBefore: 0, refundedTotal: '1508', refundDue: '491' } },
   { type: 'PaymentDisputeClosed', data: { ...facts, ...provider, disputeId: 'd1', disputedAmount: '9', outcome: 'won', closedAt: TIME, toldBefore: 0, refundedTotal: '1499', refundDue: '500' } },
   { type: 'PaymentNotificationsLimited', data: { payNo: 'p1', orderId: 'o1', provider: 'alipay', account: 'main', providerTradeNo: 't1', events: 200, limitedAt: TIME } },
 ];

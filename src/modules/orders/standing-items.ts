@@ -74,14 +74,18 @@ function disputeKey({ payment: { payNo, disputeId } }: PaymentMessage): string {
   return `disputed:${payNo}:${disputeId}`;
 }
 
-/** A lost one waits until somebody has booked it: the money is gone. Any other end leaves nothing to do. */
+/**
+ * A lost one waits until somebody has booked it: the money is gone. Any other end leaves nothing to do. What happened before
+ * the end may be told behind it, and says then how it ended.
+ */
 function disputeOf(message: PaymentMessage): WorkItemClaim {
   const { disputeId = null, disputedAmount = '0', currency, dueBy, reason, disputedAt, outcome, closedAt } = message.payment;
   const about = { ...told(message), key: disputeKey(message), kind: 'disputed' as const, subject: disputeId, currency };
   const amount = BigInt(disputedAmount);
-  if (message.type === 'PaymentDisputed') return { ...about, amount, amountDue: 0n, dueBy: dateOf(dueBy), detail: reason ?? null, since: dateOf(disputedAt), state: 'open' };
+  const isOpen = message.type === 'PaymentDisputed' && outcome == null;
+  if (isOpen) return { ...about, amount, amountDue: 0n, dueBy: dateOf(dueBy), detail: reason ?? null, since: dateOf(disputedAt), state: 'open' };
   const isLost = outcome === 'lost';
-  return { ...about, amount, amountDue: isLost ? amount : 0n, dueBy: null, detail: outcome ?? null, since: dateOf(closedAt), state: isLost ? 'open' : 'ended' };
+  return { ...about, amount, amountDue: isLost ? amount : 0n, dueBy: null, detail: outcome ?? null, since: dateOf(closedAt ?? disputedAt), state: isLost ? 'open' : 'ended' };
 }
 
 function told({ generation, id, payment: { payNo, orderId, userId } }: PaymentMessage) {

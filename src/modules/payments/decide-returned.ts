@@ -2,7 +2,7 @@ import type { PaymentEvent, PaymentFacts, ProviderFacts } from '../../contracts/
 import type { DisputeClosedNotification, DisputeNotification, RefundFailedNotification, RefundNotification } from '../../contracts/payment-notifications.ts';
 import { refundIdOf } from './notification-fact.ts';
 import { refundDue } from './refund-due.ts';
-import { counts, draftOf, isLater, isMoneyGone, netTotal, noteDispute, noteDisputeEnd, noteRefund, noteRefundFailure, type Dispute, type ReturnedMoney } from './returned-money.ts';
+import { draftOf, netTotal, noteDispute, noteDisputeEnd, noteRefund, noteRefundFailure, outcomeOf, type Dispute, type DisputeOutcome, type ReturnedMoney } from './returned-money.ts';
 
 /*
  * What a notification about money that went back, or came again, adds to a paid payment. Pure. Null = nothing new: it was
@@ -41,8 +41,8 @@ export function refundFailureEvent(money: ReturnedMoney, facts: Facts, paid: big
   const after = draftOf(money);
   noteRefundFailure(after, { refundId, refundAmount, failedAt, initiatedAt });
   const now = after.refunds.get(refundId);
-  // Known as failed, or known as done after this failure.
-  if (known !== undefined && now !== undefined && counts(known) === counts(now) && (known.failed !== null || counts(known))) return null;
+  // Also where it is known to have been done since: then it has paid off its own failure, and nothing else.
+  if (known !== undefined && known.failed?.at === now?.failed?.at) return null;
   return { type: 'PaymentRefundFailed', data: { ...facts, refundId, refundAmount, reason, failedAt, initiatedAt, toldBefore: known?.toldFailed ?? 0, ...totals(after, paid) } };
 }
 
@@ -53,23 +53,28 @@ export function disputeEvent(money: ReturnedMoney, facts: Facts, paid: bigint, n
   const after = draftOf(money);
   noteDispute(after, fact);
   if (known !== undefined && !isNewsOf(known, after.disputes.get(disputeId) ?? known)) return null;
-  return { type: 'PaymentDisputed', data: { ...facts, ...fact, reason, toldBefore: known?.told ?? 0, ...totals(after, paid) } };
+  const outcome = outcomeOf(after.disputes.get(disputeId) as Dispute);
+  return { type: 'PaymentDisputed', data: { ...facts, ...fact, reason, outcome, toldBefore: known?.told ?? 0, ...totals(after, paid) } };
 }
 
-/** The money moved, or an amount or date is another one. The first "withdrawn" and "reinstated" are kept even where the end was known first. */
+/** The money moved, later than is known, or an amount or date is another one. What is kept does not depend on the order in which it is told. */
 function isNewsOf(known: Dispute, now: Dispute): boolean {
-  if (isMoneyGone(known) !== isMoneyGone(now) || known.amount !== now.amount || known.dueBy !== now.dueBy) return true;
-  return (known.withdrawn === null && now.withdrawn !== null) || (known.reinstated === null && now.reinstated !== null);
+  return known.amount !== now.amount || known.dueBy !== now.dueBy || known.withdrawn?.at !== now.withdrawn?.at || known.reinstated?.at !== now.reinstated?.at;
 }
 
 export function disputeEndEvent(money: ReturnedMoney, facts: Facts, paid: bigint, notification: DisputeClosedNotification): PaymentEvent | null {
   const { disputeId, disputedAmount, outcome, closedAt } = notification;
   const fact = { disputeId, disputedAmount, outcome, closedAt };
   const known = money.disputes.get(disputeId);
-  if (known?.closed?.outcome === outcome || (known?.closed !== undefined && known.closed !== null && !isLater({ at: closedAt, seq: money.seq + 1 }, known.closed))) return null;
   const after = draftOf(money);
   noteDisputeEnd(after, fact);
+  const now = after.disputes.get(disputeId);
+  if (known !== undefined && isSameEnd(known.closed, now?.closed) && isSameEnd(known.judged, now?.judged)) return null;
   return { type: 'PaymentDisputeClosed', data: { ...facts, ...fact, toldBefore: known?.toldClosed ?? 0, ...totals(after, paid) } };
+}
+
+function isSameEnd(known: DisputeOutcome | null, now: DisputeOutcome | null | undefined): boolean {
+  return known?.at === now?.at && known?.outcome === now?.outcome;
 }
 
 function totals(money: ReturnedMoney, paid: bigint): { refundedTotal: string; refundDue: string } {

@@ -47,8 +47,9 @@ export function decide(state: PaymentState, notification: PaymentNotification, c
   if (requested === null) return { kind: 'unknown-payment' };
   const [event] = decideOn(state, requested, notification, context);
   if (event === undefined) return DUPLICATE;
-  if (event.type === 'PaymentNotificationRejected' && state.rejections.has(paymentEventId(event))) return { kind: 'duplicate', of: 'rejection' };
-  if ((state.factsByAccount.get(accountOf(notification)) ?? 0) >= factLimitOf(notification.kind)) return overLimit(state, requested, notification, context.now);
+  if (event.type === 'PaymentNotificationRejected' && state.rejectionFacts.has(paymentEventId(event))) return { kind: 'duplicate', of: 'rejection' };
+  // There is one success, and whatever was told before it must not keep it out.
+  if (event.type !== 'PaymentSucceeded' && (state.factsByAccount.get(accountOf(notification)) ?? 0) >= factLimitOf(notification.kind)) return overLimit(state, requested, notification, context.now);
   return { kind: 'append', events: [event, ...heldEvents(evolve(state, [event]), requested, event, context)] };
 }
 
@@ -163,7 +164,7 @@ function carryOut(state: PaymentState, requested: PaymentRequested, id: string, 
   if (event?.type === 'PaymentNotificationRejected' && event.data.reason === reason) return [];
   const outcome = event === undefined ? 'duplicate' : event.type === 'PaymentNotificationRejected' ? 'rejected' : 'stored';
   const data = resolvedData(requested.payNo, id, { outcome, resolvedBy: 'paynotify', note: 'what it waited for came' }, context.now);
-  const isKnown = event !== undefined && event.type === 'PaymentNotificationRejected' && state.rejections.has(paymentEventId(event));
+  const isKnown = event !== undefined && event.type === 'PaymentNotificationRejected' && state.rejectionFacts.has(paymentEventId(event));
   return [...(event === undefined || isKnown ? [] : [event]), { type: 'PaymentNotificationResolved', data }];
 }
 

@@ -51,7 +51,7 @@ describe('event ids', () => {
     ];
     expect(new Set(events.map(paymentEventId)).size).toBe(events.length);
     // A refund that has an id is the same one whatever the sum came to.
-    expect(paymentEventId(refunded('r1', '1', null, { refundedTotal: '9', refundDue: '3' }))).toBe(paymentEventId(refunded('r1', '1', null)));
+    expect(paymentEventId(refunded('r1', '1', '9', { refundedTotal: '9', refundDue: '3' }))).toBe(paymentEventId(refunded('r1', '1', null)));
   });
 
   it('of a rejected success are those that the version before gave them', () => {

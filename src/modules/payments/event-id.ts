@@ -28,7 +28,7 @@ export function paymentEventId(event: PaymentEvent): string {
     case 'PaymentRefunded': {
       const { refundId, refundAmount, toldTotal, refundedAt, toldBefore } = event.data;
       if (refundId === null) return tradeFactId(event.data, 'refunded-in-all', toldTotal ?? '', refundedAt);
-      return tradeFactId(event.data, 'refunded', refundId, refundAmount ?? '', toldTotal ?? '', refundedAt, ...again(toldBefore));
+      return tradeFactId(event.data, 'refunded', refundId, refundAmount ?? '', refundedAt, ...again(toldBefore));
     }
     case 'PaymentRefundFailed': {
       const { refundId, refundAmount, failedAt, initiatedAt, toldBefore } = event.data;

@@ -18,8 +18,10 @@ export interface PaymentState {
   readonly failedAttempts: ReadonlySet<string>;
   /** Refunds and disputes. */
   readonly returned: ReturnedMoney;
-  /** By event id. */
+  /** By the event id that they are stored under. */
   readonly rejections: ReadonlyMap<string, Rejection>;
+  /** Ids that their facts have now: an earlier release made them otherwise. */
+  readonly rejectionFacts: ReadonlySet<string>;
   /** Facts stored by `provider/account`, and those whose limit was told to an operator. */
   readonly factsByAccount: ReadonlyMap<string, number>;
   readonly limited: ReadonlySet<string>;
@@ -41,13 +43,17 @@ interface Draft {
   failedAttempts: Set<string>;
   returned: ReturnedMoneyDraft;
   rejections: Map<string, Rejection>;
+  rejectionFacts: Set<string>;
   factsByAccount: Map<string, number>;
   limited: Set<string>;
 }
 
-export function fold(events: readonly PaymentEvent[]): PaymentState {
+/** An event as decided, or as stored, with the id that it is stored under. */
+export type FoldedEvent = PaymentEvent & { readonly id?: string };
+
+export function fold(events: readonly FoldedEvent[]): PaymentState {
   const draft: Draft = {
-    requested: null, succeeded: null, closed: null, failedAttempts: new Set(), returned: draftOf(), rejections: new Map(), factsByAccount: new Map(), limited: new Set(),
+    requested: null, succeeded: null, closed: null, failedAttempts: new Set(), returned: draftOf(), rejections: new Map(), rejectionFacts: new Set(), factsByAccount: new Map(), limited: new Set(),
   };
   for (const event of events) note(draft, event);
   return draft;
@@ -63,6 +69,7 @@ export function evolve(state: PaymentState, events: readonly PaymentEvent[]): Pa
     failedAttempts: new Set(state.failedAttempts),
     returned: draftOf(state.returned),
     rejections: new Map(state.rejections),
+    rejectionFacts: new Set(state.rejectionFacts),
     factsByAccount: new Map(state.factsByAccount),
     limited: new Set(state.limited),
   };
@@ -71,7 +78,7 @@ export function evolve(state: PaymentState, events: readonly PaymentEvent[]): Pa
 }
 
 /** Events of types that have no part in the state (also types of a later version) change nothing. */
-function note(draft: Draft, event: PaymentEvent): void {
+function note(draft: Draft, event: FoldedEvent): void {
   switch (event.type) {
     case 'PaymentRequested':
       draft.requested = event.data;
@@ -97,7 +104,7 @@ function note(draft: Draft, event: PaymentEvent): void {
   }
 }
 
-function noteFact(draft: Draft, event: PaymentEvent): void {
+function noteFact(draft: Draft, event: FoldedEvent): void {
   switch (event.type) {
     case 'PaymentSucceeded':
       draft.succeeded ??= event.data;
@@ -117,7 +124,8 @@ function noteFact(draft: Draft, event: PaymentEvent): void {
     case 'PaymentDisputeClosed':
       return noteDisputeEnd(draft.returned, event.data);
     case 'PaymentNotificationRejected':
-      draft.rejections.set(paymentEventId(event), { ...event.data, isResolved: false });
+      draft.rejections.set(event.id ?? paymentEventId(event), { ...event.data, isResolved: false });
+      draft.rejectionFacts.add(paymentEventId(event));
       return;
     default:
   }

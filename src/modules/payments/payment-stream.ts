@@ -2,7 +2,7 @@ import { upcastEvent, versionOf, type VersionedEventType } from '../../contracts
 import { paymentStream, type PaymentEvent, type PaymentEventMetadata } from '../../contracts/payment-events.ts';
 import { DamagedStreamError } from '../../contracts/errors.ts';
 import { nameBasedId, paymentEventId } from './event-id.ts';
-import { fold, type PaymentState } from './payment-state.ts';
+import { fold, type FoldedEvent, type PaymentState } from './payment-state.ts';
 import type { EventStore, ExpectedRevision, NewEvent, StoredEvent } from '../../platform/event-store/event-store.ts';
 
 /** What a payment's events add up to, and the revision they were read at. */
@@ -23,8 +23,8 @@ export async function readPayment(store: Pick<EventStore, 'readStream'>, payNo: 
 }
 
 /** Older versions are brought up to the current one. Types of a later version pass through; the state ignores what it does not know. */
-function toPaymentEvent(event: StoredEvent): PaymentEvent {
-  return { type: event.type, data: upcastEvent(event) } as PaymentEvent;
+function toPaymentEvent(event: StoredEvent): FoldedEvent {
+  return { id: event.id, type: event.type, data: upcastEvent(event) } as FoldedEvent;
 }
 
 export interface Cause {

@@ -39,9 +39,13 @@ function stepsOf({ refunds, told }: ReturnedMoney): Step[] {
 function stepsOfRefund(refund: Refund): Step[] {
   const { amount, done, failed, initiatedAt } = refund;
   if (amount === null) return [];
-  if (counts(refund) && done !== null) return [{ kind: 'made', amount, ...done }];
+  if (counts(refund) && done !== null) {
+    // One that had failed before pays off its own amount, and nothing of what others have left.
+    return [...(failed === null ? [] : [{ kind: 'failed' as const, amount, ...failed }]), { kind: 'made', amount, ...done }];
+  }
   if (failed === null) return [];
-  // Nobody says when it began: in front of whatever else happened when it failed.
+  // Where nobody says when it began, it is not taken for another one in the place of one that failed.
+  if (done === null && initiatedAt === null) return [{ kind: 'failed', amount, ...failed }];
   const begun = done ?? { at: initiatedAt ?? failed.at, seq: 0 };
   // Told in the other order, or within one second of the provider's clock, it still began before it failed.
   const attempt = begun.at < failed.at || (begun.at === failed.at && begun.seq < failed.seq) ? begun : { at: failed.at, seq: failed.seq - 0.5 };

@@ -37,9 +37,15 @@ export interface Dispute {
   readonly detailsAt: Moment;
   readonly withdrawn: Moment | null;
   readonly reinstated: Moment | null;
-  readonly closed: (Moment & { readonly outcome: string }) | null;
+  /** The last end, and the last one that says where the money is. */
+  readonly closed: DisputeOutcome | null;
+  readonly judged: DisputeOutcome | null;
   readonly told: number;
   readonly toldClosed: number;
+}
+
+export interface DisputeOutcome extends Moment {
+  readonly outcome: string;
 }
 
 export interface ToldTotal extends Moment {
@@ -108,8 +114,9 @@ export function noteDisputeEnd(money: ReturnedMoneyDraft, { disputeId, disputedA
   const moment = { at: closedAt, seq: ++money.seq };
   const known = money.disputes.get(disputeId) ?? disputeAt(moment, BigInt(disputedAmount), null);
   const details = isLater(moment, known.detailsAt) ? { amount: BigInt(disputedAmount), detailsAt: moment } : {};
-  const closed = known.closed !== null && isLater(known.closed, moment) ? known.closed : { ...moment, outcome };
-  money.disputes.set(disputeId, { ...known, ...details, closed, toldClosed: known.toldClosed + 1 });
+  const end = { ...moment, outcome };
+  const judged = outcome === LOST || outcome === WON ? laterEnd(known.judged, end) : known.judged;
+  money.disputes.set(disputeId, { ...known, ...details, closed: laterEnd(known.closed, end), judged, toldClosed: known.toldClosed + 1 });
 }
 
 /** All that went back and did not come again. */
@@ -140,14 +147,19 @@ export function counts({ done, failed }: Refund): boolean {
 }
 
 /** Withdrawn, or lost, and not given back since. An end in the same instant has the last word. */
-export function isMoneyGone({ withdrawn, reinstated, closed }: Dispute): boolean {
-  let gone = withdrawn !== null && (reinstated === null || !isLater(reinstated, withdrawn));
+export function isMoneyGone({ withdrawn, reinstated, judged }: Dispute): boolean {
   const moved = later(withdrawn, reinstated);
-  if (closed !== null && (moved === null || closed.at >= moved.at)) {
-    if (closed.outcome === LOST) gone = true;
-    if (closed.outcome === WON) gone = false;
-  }
-  return gone;
+  if (judged !== null && (moved === null || judged.at >= moved.at)) return judged.outcome === LOST;
+  return moved !== null && moved === withdrawn;
+}
+
+/** How it has ended; null while it is open, also when its money was withdrawn once more after an end. */
+export function outcomeOf({ withdrawn, closed }: Dispute): string | null {
+  return closed === null || (withdrawn !== null && withdrawn.at > closed.at) ? null : closed.outcome;
+}
+
+function laterEnd(known: DisputeOutcome | null, end: DisputeOutcome): DisputeOutcome {
+  return known !== null && isLater(known, end) ? known : end;
 }
 
 const LOST = 'lost';
@@ -178,5 +190,5 @@ function amountOf(text: string | null): bigint | null {
 }
 
 function disputeAt(detailsAt: Moment, amount: bigint, dueBy: string | null): Dispute {
-  return { amount, dueBy, detailsAt, withdrawn: null, reinstated: null, closed: null, told: 0, toldClosed: 0 };
+  return { amount, dueBy, detailsAt, withdrawn: null, reinstated: null, closed: null, judged: null, told: 0, toldClosed: 0 };
 }

@@ -12,7 +12,8 @@ import type { Transaction } from '../../platform/database/database.ts';
  *     settled       settled; open again when more is due than then  settled
  *
  * An operator has dealt with what was due when they settled it. If more comes to be due under the same key, that much
- * nobody has dealt with, and a second look costs less than money that is never given back.
+ * nobody has dealt with, and a second look costs less than money that is never given back. A refund that failed and was made
+ * again is over, settled or not: one that fails after it is another one.
  *
  * Locks: items are the last that a batch locks (orders → pay records → items), in the order of their keys; an operator's
  * settlement locks its one item and nothing else, so neither ever waits for the other in a ring.
@@ -56,6 +57,7 @@ export async function writeWorkItems(transaction: Transaction, claims: readonly 
         since = excluded.since, generation = excluded.generation, position = excluded.position,
         state = CASE WHEN w.state = 'settled' AND (excluded.state <> 'open' OR excluded.amount_due <= w.settled_amount) THEN 'settled'
                      WHEN excluded.state = 'ended' THEN 'ended' ELSE 'open' END,
+        settled_amount = CASE WHEN w.state = 'settled' AND w.kind = 'refund-failed' AND excluded.state = 'ended' THEN 0 ELSE w.settled_amount END,
         ended_at = CASE WHEN w.state <> 'settled' AND excluded.state = 'ended' THEN COALESCE(w.ended_at, now()) END
     WHERE w.state <> excluded.state
        OR (w.amount, w.currency, w.amount_due, w.due_by, w.detail, w.since, w.generation, w.position)

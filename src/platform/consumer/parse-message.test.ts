@@ -41,7 +41,7 @@ const FACTS: Readonly<Record<PublishedEventType, Readonly<Record<string, string 
   PaymentClosed: { closedAt: '2026-01-02T03:04:00Z' },
   PaymentRefunded: { refundId: 'R1', refundAmount: '5', refundedTotal: '7', refundDue: '0', refundedAt: '2026-01-02T03:04:00Z' },
   PaymentRefundFailed: { refundId: 'R1', refundAmount: '5', refundedTotal: '2', refundDue: '5', reason: 'CLOSED', failedAt: '2026-01-02T03:04:00Z' },
-  PaymentDisputed: { disputeId: 'D1', disputedAmount: '5', refundedTotal: '7', refundDue: '0', reason: 'fraudulent', dueBy: null, disputedAt: '2026-01-02T03:04:00Z' },
+  PaymentDisputed: { disputeId: 'D1', disputedAmount: '5', refundedTotal: '7', refundDue: '0', reason: 'fraudulent', dueBy: null, disputedAt: '2026-01-02T03:04:00Z', outcome: null },
   PaymentDisputeClosed: { disputeId: 'D1', disputedAmount: '5', refundedTotal: '7', refundDue: '0', outcome: 'lost', closedAt: '2026-01-02T03:04:00Z' },
 };
 

@@ -47,7 +47,7 @@ const PAYMENT_FIELDS: Fields = Object.entries({
   disputedAmount: optional(decimal),
   dueBy: optional(nullable(time)),
   disputedAt: optional(time),
-  outcome: optional(text),
+  outcome: optional(nullable(text)),
 });
 
 const MESSAGE_FIELDS: Fields = Object.entries({
@@ -67,7 +67,7 @@ const REQUIRED_BY_TYPE: Readonly<Record<PublishedEventType, readonly string[]>> 
   PaymentClosed: ['closedAt'],
   PaymentRefunded: ['refundId', 'refundAmount', 'refundedTotal', 'refundDue', 'refundedAt'],
   PaymentRefundFailed: ['refundId', 'refundAmount', 'refundedTotal', 'refundDue', 'reason', 'failedAt'],
-  PaymentDisputed: ['disputeId', 'disputedAmount', 'refundedTotal', 'refundDue', 'reason', 'dueBy', 'disputedAt'],
+  PaymentDisputed: ['disputeId', 'disputedAmount', 'refundedTotal', 'refundDue', 'reason', 'dueBy', 'disputedAt', 'outcome'],
   PaymentDisputeClosed: ['disputeId', 'disputedAmount', 'refundedTotal', 'refundDue', 'outcome', 'closedAt'],
 };
 
