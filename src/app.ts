@@ -10,9 +10,8 @@ import { createProjector, livingPublisher, toMessage, type Projector } from './m
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
 import { openItemsOfOrder, openWorkItem, workItemRoutes, writeWorkItems } from './modules/work-items/index.ts';
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
-import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
+import { openCheckedPublisher } from './platform/broker/checked-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
-import { declareTopology } from './platform/broker/topology.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
 import type { ModuleHandler } from './platform/consumer/module-handler.ts';
@@ -24,7 +23,7 @@ import { createAuthentication } from './platform/http/authenticate.ts';
 import { buildServer, type Server } from './platform/http/build-server.ts';
 import { listen } from './platform/http/listen.ts';
 import { createTokenCheck, type TokenHashes } from './platform/http/token-check.ts';
-import { judgeHealth, type Health } from './platform/observe/health.ts';
+import { judgeHealth, type Dependency, type Health } from './platform/observe/health.ts';
 import { healthRoutes } from './platform/observe/health-routes.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import { createMetrics, type Metrics } from './platform/observe/metrics.ts';
@@ -89,7 +88,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const supervisor = createSupervisor(log);
   const steps = createSteps(log);
   const stopping = new AbortController();
-  const brokers = createBrokers();
+  const brokers = createBrokers(() => input.servicesHealth?.()['rabbitmq']);
   let looking: Promise<Health['dependencies']> | null = null;
 
   const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
@@ -121,9 +120,14 @@ export async function startApp(input: AppInput): Promise<App> {
     const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
     return {
       eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
-      database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the database does not answer' },
+      database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: reasonOf('postgresql') ?? 'the database does not answer' },
       broker: brokers.health(),
     };
+  }
+
+  /** Why an embedded server is not there says more than that it does not answer. */
+  function reasonOf(server: string): string | undefined {
+    return input.servicesHealth?.()[server]?.reason;
   }
 
   function workers(): Record<string, WorkerHealth> {
@@ -202,23 +206,34 @@ function evaluatingWith({ input, store, reach, recent, arrivals }: Parts) {
 
 type Launch = Promise<void> & { health(): WorkerHealth };
 
-/** Brings up what may take long, each part as soon as what it needs is there. Never rejects. */
+/**
+ * Brings up what may take long, each part as soon as what it needs is there. The broker is connected to at once, so that
+ * health can say what becomes of it, whatever else is waited for. Never rejects.
+ */
 function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Launch {
   let waitingFor: string | null = 'the database schema';
+  let needs: Dependency = 'database';
   const aborted = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
 
   const isOver = (): boolean => signal.aborted;
 
+  async function openBroker(): Promise<void> {
+    const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
+    if (rabbitMqUrl !== null && !isOver()) parts.brokers.open(rabbitMqUrl, parts.input.log);
+  }
+
   async function run(): Promise<void> {
+    const brokerOpened = openBroker();
+    // Its failure is looked at below, perhaps much later.
+    brokerOpened.catch(() => undefined);
     await migrateUntilDone(parts, (reason) => (waitingFor = reason), signal);
     if (isOver()) return;
     supervisor.start(parts.binding.worker);
-    waitingFor = 'the broker';
-    const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
-    if (rabbitMqUrl === null) return;
-    parts.brokers.open(rabbitMqUrl, parts.input.log);
+    [waitingFor, needs] = ['the broker', 'broker'];
+    await brokerOpened;
+    if (isOver()) return;
     // What waits in the queues may belong to another database: no module acts on anything before this one has its store.
-    waitingFor = 'the binding of the database to the event store';
+    [waitingFor, needs] = ['the binding of the database to the event store', 'database'];
     await parts.binding.whenBound(signal);
     if (isOver()) return;
     startWorkers(parts, supervisor);
@@ -230,7 +245,7 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
     waitingFor = `what could not be started: ${describeError(error)}`;
     parts.input.log.error({ event: 'launch.failed', error: describeError(error) });
   });
-  return Object.assign(running, { health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}` }) });
+  return Object.assign(running, { health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}`, detail: { needs } }) });
 }
 
 async function migrateUntilDone({ input }: Parts, report: (reason: string) => void, signal: AbortSignal): Promise<void> {
@@ -270,10 +285,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
     log,
     metrics,
     queueDepth: (queue: string) => brokers.queueDepth(queue),
-    openPublisher: async () => {
-      await declareTopology(publishing, Object.values(MODULE_QUEUES));
-      return openConfirmPublisher(publishing, { windowSize: SIDE_WINDOW_SIZE, confirmTimeoutMs: config.projector.confirmTimeoutMs, log });
-    },
+    openPublisher: () => openCheckedPublisher(publishing, Object.values(MODULE_QUEUES), { windowSize: SIDE_WINDOW_SIZE, confirmTimeoutMs: config.projector.confirmTimeoutMs, log }),
   };
   supervisor.start(createReplayRunner({ ...side, reach, owner: randomUUID() }));
   const graceMs = Math.max(RECONCILE_GRACE_MIN_MS, 2 * config.consumer.attemptsMax * config.consumer.retryDelayMs);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Health } from './platform/observe/health.ts';
 import { pause } from './platform/process/backoff.ts';
+import type { WorkerHealth } from './platform/process/worker.ts';
 import { IS_CHECKOUT } from './platform/process/checkout.ts';
 import type { Config } from './config.ts';
 import { SIGNING_KEYS_FILE, type Started } from './start.ts';
@@ -52,10 +53,19 @@ export async function reportProgress({ app }: Started, print: (line: string) => 
   }
 }
 
-/** Pure. The dependencies are named first; what the workers wait for is mostly the same. */
+/**
+ * Pure. The dependencies that are away, with their reasons: what workers wait for is mostly the same, and then not said
+ * again. A worker that names a dependency which is there waits for something else, and is named beside them.
+ */
 export function missing({ dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
-  const [lacking, waiting] = [dependencies, workers].map((parts) =>
-    Object.entries(parts).flatMap(([name, { status, reason }]) => (status === 'ok' ? [] : [`${name} (${reason ?? status})`])),
-  ) as [string[], string[]];
-  return (lacking.length > 0 ? lacking : waiting).join(', ');
+  const lacking = notWell(dependencies);
+  const isThere = (needs: unknown): boolean => Object.entries(dependencies).some(([name, { status }]) => name === needs && status === 'ok');
+  const waiting = notWell(workers).filter(([, { detail }]) => lacking.length === 0 || isThere(detail?.['needs']));
+  const namesByReason = new Map<string, string[]>();
+  for (const [name, { status, reason = status }] of [...lacking, ...waiting]) namesByReason.set(reason, [...(namesByReason.get(reason) ?? []), name]);
+  return [...namesByReason].map(([reason, names]) => `${names.join(', ')} (${reason})`).join(', ');
+}
+
+function notWell(parts: Readonly<Record<string, WorkerHealth>>): [string, WorkerHealth][] {
+  return Object.entries(parts).filter(([, { status }]) => status !== 'ok');
 }

@@ -3,7 +3,7 @@ import { TopologyError } from '../../src/contracts/errors.ts';
 import { deadQueueOf, PAYNOTIFY_DEAD_LETTER_EXCHANGE, PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
 import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { keepBindings } from '../../src/platform/broker/keep-bindings.ts';
-import { assertBindings, declareTopology } from '../../src/platform/broker/topology.ts';
+import { assertTopology, declareTopology } from '../../src/platform/broker/topology.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createTestVhost, type TestVhost } from '../harness/services.ts';
 import { openQueueReader, type QueueReader } from './queue-reader.ts';
@@ -143,6 +143,6 @@ describe('bindings', () => {
     await reader.client.queueDelete(queues[0]);
     await expect(keepBindings(connection, queues, new AbortController().signal)).rejects.toBeInstanceOf(TopologyError);
     const channel = await connection.acquire();
-    await expect(assertBindings(channel, queues)).rejects.toThrow(new RegExp(`binding of queue "${queues[0]}"`));
+    await expect(assertTopology(channel, connection.peer, queues)).rejects.toThrow(new RegExp(`binding of queue "${queues[0]}"`));
   });
 });
