@@ -52,7 +52,7 @@ const TLS_ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 10]);
 const ERROR_OF_POSTGRESQL = Buffer.concat([Buffer.from([69, 0, 0, 0, 60]), Buffer.from('SFATAL\0C08P01\0Munsupported frontend protocol\0\0')]);
 
 describe('while there is no connection, health and log say what is really waited for:', () => {
-  test.each<[string, () => string | Promise<string>, RegExp]>([
+  test.concurrent.for<[string, () => string | Promise<string>, RegExp]>([
     ['a wrong password', () => urlOf({ password: 'wrong' }), /refuses user "pay" or its password \(.*ACCESS_REFUSED.*RABBITMQ_URL.*rabbitmqctl change_password pay/],
     ['no virtual host', () => urlOf({ vhost: 'no-such' }), /no virtual host "no-such" \(.*rabbitmqctl add_vhost no-such && rabbitmqctl set_permissions -p no-such pay /],
     ['a virtual host that is closed to the user', () => urlOf({ vhost: 'closed' }), /user "pay" may not use virtual host "closed" \(.*rabbitmqctl set_permissions -p closed pay /],
@@ -66,7 +66,7 @@ describe('while there is no connection, health and log say what is really waited
     ['the port of RabbitMQ that wants TLS', async () => urlOf({ port: await answering(TLS_ALERT)() }), /ended the connection without a word \(.*want TLS \(amqps:\/\/\)/],
     ['a port without TLS', () => urlOf({ protocol: 'amqps' }), /does not speak TLS as amqps:\/\/ needs it/],
     ['a server that hangs up', async () => urlOf({ port: await stranger((socket) => socket.destroy()) }), /ended the connection without a word/],
-  ])('%s', async (_, url, reason) => {
+  ])('%s', { timeout: 60_000 }, async ([, url, reason], { expect }) => {
     const { log, lines } = recordingLogger();
     const brokers = createBrokers();
     brokers.open(await url(), log);

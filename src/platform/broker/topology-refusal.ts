@@ -35,7 +35,7 @@ export function explainRefusal(error: unknown, object: BrokerObject, peer: Peer)
     case 'RESOURCE_LOCKED':
       return new TopologyError(`The ${what} belongs to another connection alone. The broker says: ${cause}. Close that connection.`, { cause: error });
     case 'NOT_FOUND':
-      return new TopologyError(`The ${what} is not possible, because something was removed. The broker says: ${cause}. It is declared anew.`, { cause: error });
+      return new TopologyError(`The ${what} is gone, or what it needs is. The broker says: ${cause}. It is declared anew.`, { cause: error });
     default:
       return new DependencyUnavailableError('broker', `No answer about the ${what}: ${cause}`, { cause: error });
   }
