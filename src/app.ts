@@ -117,17 +117,14 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   async function look(): Promise<Health['dependencies']> {
+    // Why an embedded server is not there says more than that it does not answer.
+    const embedded = input.servicesHealth?.();
     const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
     return {
       eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
-      database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: reasonOf('postgresql') ?? 'the database does not answer' },
+      database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: embedded?.['postgresql']?.reason ?? 'the database does not answer' },
       broker: brokers.health(),
     };
-  }
-
-  /** Why an embedded server is not there says more than that it does not answer. */
-  function reasonOf(server: string): string | undefined {
-    return input.servicesHealth?.()[server]?.reason;
   }
 
   function workers(): Record<string, WorkerHealth> {
@@ -206,10 +203,7 @@ function evaluatingWith({ input, store, reach, recent, arrivals }: Parts) {
 
 type Launch = Promise<void> & { health(): WorkerHealth };
 
-/**
- * Brings up what may take long, each part as soon as what it needs is there. The broker is connected to at once, so that
- * health can say what becomes of it, whatever else is waited for. Never rejects.
- */
+/** Brings up what may take long, each part as soon as it can be; the broker at once, so that health can tell of it. Never rejects. */
 function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Launch {
   let waitingFor: string | null = 'the database schema';
   let needs: Dependency = 'database';
@@ -224,8 +218,7 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
 
   async function run(): Promise<void> {
     const brokerOpened = openBroker();
-    // Its failure is looked at below, perhaps much later.
-    brokerOpened.catch(() => undefined);
+    brokerOpened.catch(() => undefined); // Its failure is looked at below, perhaps much later.
     await migrateUntilDone(parts, (reason) => (waitingFor = reason), signal);
     if (isOver()) return;
     supervisor.start(parts.binding.worker);
