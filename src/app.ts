@@ -8,9 +8,8 @@ import { createProjector, livingPublisher, toMessage, type Projector } from './m
 import { createStoreBinding, refuseForeignStore, type StoreBinding } from './modules/store-binding/index.ts';
 import { openWorkItem } from './modules/work-items/index.ts';
 import { createBrokers } from './platform/broker/brokers.ts';
-import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
+import { openCheckedPublisher } from './platform/broker/checked-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
-import { declareTopology } from './platform/broker/topology.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
 import { connectDatabase, type Database } from './platform/database/database.ts';
@@ -21,7 +20,7 @@ import { connectEventStore } from './platform/event-store/connect.ts';
 import { buildServer } from './platform/http/build-server.ts';
 import { listen } from './platform/http/listen.ts';
 import type { TokenHashes } from './platform/http/token-check.ts';
-import { judgeHealth, type Health } from './platform/observe/health.ts';
+import { judgeHealth, type Dependency, type Health } from './platform/observe/health.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import { createMetrics } from './platform/observe/metrics.ts';
 import { pause } from './platform/process/backoff.ts';
@@ -91,7 +90,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const supervisor = createSupervisor(log);
   const steps = createSteps(log);
   const stopping = new AbortController();
-  const brokers = createBrokers();
+  const brokers = createBrokers(() => input.servicesHealth?.()['rabbitmq']);
   let looking: Promise<Health['dependencies']> | null = null;
 
   const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
@@ -126,11 +125,12 @@ export async function startApp(input: AppInput): Promise<App> {
 
   async function look(): Promise<Health['dependencies']> {
     const [storeIsThere, trouble] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseTrouble(db, LOOK_TIMEOUT_MS, (offsetSeconds) => clock.noteDatabase(offsetSeconds))]);
-    const unusable = trouble ?? launched.schemaTrouble();
+    // Why an embedded server is not there says more than that it does not answer.
+    const unusable = trouble === null ? launched.schemaTrouble() : (input.servicesHealth?.()['postgresql']?.reason ?? trouble);
     return {
       eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
       database: unusable === null ? { status: 'ok' } : { status: 'degraded', reason: unusable },
-      broker: launched.hasSchema() ? brokers.health() : { status: 'starting', reason: 'it is turned to when the database has its schema' },
+      broker: brokers.health(),
     };
   }
 
@@ -144,33 +144,39 @@ export async function startApp(input: AppInput): Promise<App> {
 
 type Launch = Promise<void> & {
   health(): WorkerHealth;
-  hasSchema(): boolean;
   /** Why the schema could not be brought up to date at the last attempt. */
   schemaTrouble(): string | null;
 };
 
-/** Brings up what may take long, each part as soon as what it needs is there. Never rejects. */
+/** Brings up what may take long, each part as soon as it can be; the broker at once, so that health can tell of it. Never rejects. */
 function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Launch {
   let waitingFor: string | null = 'the database schema';
-  let schema: { readonly there: boolean; readonly trouble: string | null } = { there: false, trouble: null };
+  let schema: { readonly trouble: string | null } = { trouble: null };
+  let needs: Dependency = 'database';
   const aborted = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
 
   const isOver = (): boolean => signal.aborted;
 
+  async function openBroker(): Promise<void> {
+    const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
+    if (rabbitMqUrl !== null && !isOver()) parts.brokers.open(rabbitMqUrl, parts.input.log);
+  }
+
   async function run(): Promise<void> {
+    const brokerOpened = openBroker();
+    brokerOpened.catch(() => undefined); // Its failure is looked at below, perhaps much later.
     await migrateUntilDone(parts.input, signal, (trouble) => {
-      schema = { there: false, trouble };
+      schema = { trouble };
       waitingFor = `the database schema: ${trouble}`;
     });
     if (isOver()) return;
-    schema = { there: true, trouble: null };
+    schema = { trouble: null };
     supervisor.start(parts.binding.worker);
-    waitingFor = 'the broker';
-    const rabbitMqUrl = await Promise.race([parts.input.rabbitMqUrl, aborted]);
-    if (rabbitMqUrl === null) return;
-    parts.brokers.open(rabbitMqUrl, parts.input.log);
+    [waitingFor, needs] = ['the broker', 'broker'];
+    await brokerOpened;
+    if (isOver()) return;
     // What waits in the queues may belong to another database: no module acts on anything before this one has its store.
-    waitingFor = 'the binding of the database to the event store';
+    [waitingFor, needs] = ['the binding of the database to the event store', 'database'];
     await parts.binding.whenBound(signal);
     if (isOver()) return;
     startWorkers(parts, supervisor);
@@ -183,8 +189,7 @@ function launch(parts: Parts, supervisor: Supervisor, signal: AbortSignal): Laun
     parts.input.log.error({ event: 'launch.failed', error: describeError(error) });
   });
   return Object.assign(running, {
-    health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}` }),
-    hasSchema: () => schema.there,
+    health: (): WorkerHealth => (waitingFor === null ? { status: 'ok' } : { status: 'starting', reason: `waiting for ${waitingFor}`, detail: { needs } }),
     schemaTrouble: () => schema.trouble,
   });
 }
@@ -214,10 +219,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
     log,
     metrics,
     queueDepth: (queue: string) => brokers.queueDepth(queue),
-    openPublisher: async () => {
-      await declareTopology(publishing, Object.values(MODULE_QUEUES));
-      return openConfirmPublisher(publishing, { windowSize: SIDE_WINDOW_SIZE, confirmTimeoutMs: config.projector.confirmTimeoutMs, log });
-    },
+    openPublisher: () => openCheckedPublisher(publishing, Object.values(MODULE_QUEUES), { windowSize: SIDE_WINDOW_SIZE, confirmTimeoutMs: config.projector.confirmTimeoutMs, log }),
   };
   supervisor.start(createReplayRunner({ ...side, reach, owner: randomUUID() }));
   const graceMs = Math.max(RECONCILE_GRACE_MIN_MS, 2 * config.consumer.attemptsMax * config.consumer.retryDelayMs);

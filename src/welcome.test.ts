@@ -4,8 +4,21 @@ import { missing, tryIt } from './welcome.ts';
 describe('what a person is told while waiting', () => {
   it('names the dependencies that are missing, with the reason', () => {
     const dependencies = { eventStore: { status: 'ok' }, database: { status: 'ok' }, broker: { status: 'starting', reason: 'the broker is starting' } } as const;
-    const workers = { launch: { status: 'starting', reason: 'waiting for the broker' } } as const;
+    const workers = { launch: { status: 'starting', reason: 'waiting for the broker', detail: { needs: 'broker' } } } as const;
     expect(missing({ dependencies, workers })).toBe('broker (the broker is starting)');
+  });
+
+  it('names also what is waited for although its dependency is there', () => {
+    const dependencies = { eventStore: { status: 'ok' }, database: { status: 'ok' }, broker: { status: 'starting', reason: 'rabbitmq is starting' } } as const;
+    const launch = { status: 'starting', reason: 'waiting for the database schema: permission denied for schema public', detail: { needs: 'database' } } as const;
+    const workers = { rabbitmq: { status: 'starting', reason: 'rabbitmq is starting' }, launch } as const;
+    expect(missing({ dependencies, workers })).toBe('broker (rabbitmq is starting), launch (waiting for the database schema: permission denied for schema public)');
+  });
+
+  it('says one reason of several once', () => {
+    const dependencies = { eventStore: { status: 'ok' }, database: { status: 'ok' }, broker: { status: 'ok' } } as const;
+    const workers = { 'consumer orders': { status: 'degraded', reason: 'no grant' }, 'consumer learning': { status: 'degraded', reason: 'no grant' } } as const;
+    expect(missing({ dependencies, workers })).toBe('consumer orders, consumer learning (no grant)');
   });
 
   it('names the workers when every dependency is there', () => {

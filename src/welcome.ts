@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Health } from './platform/observe/health.ts';
 import { pause } from './platform/process/backoff.ts';
+import type { WorkerHealth } from './platform/process/worker.ts';
 import { IS_CHECKOUT } from './platform/process/checkout.ts';
 import type { Config } from './config.ts';
 import { SIGNING_KEYS_FILE, type Started } from './start.ts';
@@ -39,7 +40,8 @@ export async function announce(started: Started, config: Config, print: (line: s
   await started.app.ready;
   if (signal.aborted) return;
   print(`paynotify is ready: ${started.app.url}`);
-  const warnings = withStatus(['warning'], await started.app.health());
+  const { dependencies, workers } = await started.app.health();
+  const warnings = wordsOf(partsOf(['warning'], { ...dependencies, ...workers }));
   if (warnings !== '') print(`paynotify warns: ${warnings}`);
 }
 
@@ -63,12 +65,23 @@ export async function reportProgress({ app }: Started, print: (line: string) => 
   }
 }
 
-/** Pure. The dependencies are named first; what the workers wait for is mostly the same. */
-export function missing(health: Pick<Health, 'dependencies' | 'workers'>): string {
-  return withStatus(['starting', 'degraded'], { ...health, workers: {} }) || withStatus(['starting', 'degraded'], health);
+/**
+ * Pure. The dependencies that are away, with their reasons: what workers wait for is mostly the same, and then not said
+ * again. A worker that names a dependency which is there waits for something else, and is named beside them.
+ */
+export function missing({ dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
+  const lacking = partsOf(['starting', 'degraded'], dependencies);
+  const isThere = (needs: unknown): boolean => Object.entries(dependencies).some(([name, { status }]) => name === needs && status === 'ok');
+  const waiting = partsOf(['starting', 'degraded'], workers).filter(([, { detail }]) => lacking.length === 0 || isThere(detail?.['needs']));
+  return wordsOf([...lacking, ...waiting]);
 }
 
-function withStatus(statuses: readonly string[], { dependencies, workers }: Pick<Health, 'dependencies' | 'workers'>): string {
-  const parts = Object.entries({ ...dependencies, ...workers });
-  return parts.flatMap(([name, { status, reason }]) => (statuses.includes(status) ? [`${name} (${reason ?? status})`] : [])).join(', ');
+function wordsOf(parts: readonly [string, WorkerHealth][]): string {
+  const namesByReason = new Map<string, string[]>();
+  for (const [name, { status, reason = status }] of parts) namesByReason.set(reason, [...(namesByReason.get(reason) ?? []), name]);
+  return [...namesByReason].map(([reason, names]) => `${names.join(', ')} (${reason})`).join(', ');
+}
+
+function partsOf(statuses: readonly string[], parts: Readonly<Record<string, WorkerHealth>>): [string, WorkerHealth][] {
+  return Object.entries(parts).filter(([, { status }]) => statuses.includes(status));
 }

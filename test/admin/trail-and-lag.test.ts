@@ -101,7 +101,7 @@ test('an action that cannot be recorded is not done', async () => {
   await rig.pay('p1');
   await rig.db.$executeRaw`ALTER TABLE admin_actions RENAME TO admin_actions_gone`;
   const answer = await rig.post('/replays', { module: 'learning', mode: 'missing', from: { start: true } });
-  expect([answer.status, answer.json.type]).toEqual([500, 'urn:paynotify:problem:internal']);
+  expect([answer.status, answer.json.type]).toEqual([503, 'urn:paynotify:problem:dependency-unavailable']);
   expect(await rig.db.replay.count()).toBe(0);
 });
 

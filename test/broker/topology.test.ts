@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TopologyError } from '../../src/contracts/errors.ts';
 import { deadQueueOf, PAYNOTIFY_DEAD_LETTER_EXCHANGE, PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
+import { openCheckedPublisher } from '../../src/platform/broker/checked-publisher.ts';
 import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { keepBindings } from '../../src/platform/broker/keep-bindings.ts';
-import { assertBindings, declareTopology } from '../../src/platform/broker/topology.ts';
+import { assertTopology, declareTopology } from '../../src/platform/broker/topology.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createTestVhost, type TestVhost } from '../harness/services.ts';
 import { openQueueReader, type QueueReader } from './queue-reader.ts';
@@ -33,6 +34,13 @@ beforeEach(() => {
 afterEach(async () => {
   for (const queue of queues) for (const name of [queue, deadQueueOf(queue)]) await reader.client.queueDelete(name);
 });
+
+/** In one go, and bound, so that nothing is unroutable and nothing is missing when it is looked for. */
+async function replaceByClassic(queue: string): Promise<void> {
+  const channel = await reader.client.acquire();
+  await Promise.all([channel.queueDelete({ queue }), channel.queueDeclare({ queue, durable: true }), channel.queueBind({ queue, exchange: PAYNOTIFY_EXCHANGE })]);
+  await channel.close();
+}
 
 async function publish(): Promise<number[]> {
   const channel = await reader.client.acquire();
@@ -87,7 +95,7 @@ describe('declareTopology', () => {
     const { message } = refusal as TopologyError;
     expect(message).toContain(`The queue "${queues[1]}" (durable quorum) exists on the broker with other properties`);
     expect(message).toContain(difference);
-    expect(message).toContain(`rabbitmqctl delete_queue ${queues[1]}`);
+    expect(message).toContain(`rabbitmqctl delete_queue -p ${vhost.name} ${queues[1]}`);
     await reader.client.queueDelete(queues[1]);
     await declareTopology(connection, queues);
   });
@@ -138,11 +146,31 @@ describe('bindings', () => {
     await keeping;
   });
 
+  it('are an error within a second or two when somebody has replaced a queue by one of another kind, although it can be bound', async () => {
+    await declareTopology(connection, queues);
+    const keeping = keepBindings(connection, queues, new AbortController().signal).catch((error: unknown) => error);
+    await replaceByClassic(queues[0]);
+    const failure = (await keeping) as Error;
+    expect(failure).toBeInstanceOf(TopologyError);
+    expect(failure.message).toContain(`The queue "${queues[0]}" (durable quorum) exists on the broker with other properties, and nothing is published until it is right.`);
+  });
+
+  it('that are wrong break a publisher that checks them, and none opens until the queue is right', async () => {
+    const options = { windowSize: 8, confirmTimeoutMs: 5_000, log: silentLogger };
+    const publisher = await openCheckedPublisher(connection, queues, options);
+    await replaceByClassic(queues[0]);
+    expect((await publisher.broken).reason).toBe('closed');
+    await expect(openCheckedPublisher(connection, queues, options)).rejects.toBeInstanceOf(TopologyError);
+    await reader.client.queueDelete(queues[0]);
+    const again = await openCheckedPublisher(connection, queues, options);
+    await again.close(0);
+  });
+
   it('are an error when their queue is gone, because then publishing must stop', async () => {
     await declareTopology(connection, queues);
     await reader.client.queueDelete(queues[0]);
     await expect(keepBindings(connection, queues, new AbortController().signal)).rejects.toBeInstanceOf(TopologyError);
     const channel = await connection.acquire();
-    await expect(assertBindings(channel, queues)).rejects.toThrow(new RegExp(`binding of queue "${queues[0]}"`));
+    await expect(assertTopology(channel, connection.peer, queues)).rejects.toThrow(new RegExp(`binding of queue "${queues[0]}"`));
   });
 });

@@ -84,7 +84,7 @@ describe('a server that cannot be had at the start', () => {
   test('because the password of the broker is wrong and nobody listens as event store, is told without any password', async () => {
     const { start: run } = await installed({ eventStoreUrl: eventStoreAt(NOWHERE), databaseUrl: database.url, rabbitMqUrl: withPassword(vhost.url) });
     const app = await run({ environment: ENVIRONMENT });
-    await untilLogged(app, /"event":"broker.error".*ACCESS_REFUSED/);
+    await untilLogged(app, /"event":"broker.away".*ACCESS_REFUSED/);
     await untilLogged(app, /"event":"event-store-binding.waiting".*ECONNREFUSED/);
     await expectNoPassword(app);
   });
@@ -96,7 +96,7 @@ describe('a server that cannot be had at the start', () => {
     const { start: runOther } = await installed({ eventStoreUrl: eventStore.url, databaseUrl: database.url, rabbitMqUrl: toNobody(withPassword(vhost.url)) });
     const withoutBroker = await runOther({ environment: ENVIRONMENT });
     await untilLogged(withoutDatabase, /"event":"database.migration-failed".*ECONNREFUSED/);
-    await untilLogged(withoutBroker, /"event":"broker.error".*ECONNREFUSED/);
+    await untilLogged(withoutBroker, /"event":"broker.away".*ECONNREFUSED/);
     await expectNoPassword(withoutDatabase);
     await expectNoPassword(withoutBroker);
   });
@@ -131,7 +131,7 @@ describe('a running application', () => {
     await untilLogged(app, /"event":"database.connection-lost"/);
     for (const proxy of Object.values(proxies)) await proxy.close();
     // Its client tells of the loss once, and of refusals only when it was never connected.
-    await untilLogged(app, /"event":"broker.error".*CONN_CLOSE/);
+    await untilLogged(app, /"event":"broker.away".*CONN_CLOSE/);
     await untilLogged(app, /"event":"notification-re-evaluator.waiting"/);
     await untilLogged(app, /"event":"notification-register.waiting"/);
     expect(await healthOf(app)).toMatch(/the database cannot be used/);

@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from 'rabbitmq-client';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { startEmbeddedRabbitMq } from '../../src/platform/embedded/index.ts';
 import { silentLogger as log } from '../../src/platform/observe/logger.ts';
 import { freshPath } from '../harness/services.ts';
@@ -52,6 +52,26 @@ describe('the private RabbitMQ', () => {
     expect(await waiting(url)).toBe('to be kept');
     await third.stop();
     expect(processesIn(path)).toEqual([]);
+  }, 180_000);
+
+  test('sets data aside that another release wrote and this one refuses, says so once, and serves', async () => {
+    const directory = await opened();
+    const folder = join(directory.path, 'rabbitmq');
+    await (await startEmbeddedRabbitMq({ directory, log })).stop();
+    const spoil = (): void => writeFileSync(join(folder, 'mnesia/paynotify@localhost-feature_flags'), 'of another release');
+    spoil();
+    // The same release: something else has damaged it, which is for a person to look at.
+    await expect(startEmbeddedRabbitMq({ directory, log })).rejects.toThrow(/while starting: .*feature_flags_file_read_error/);
+    expect(processesIn(directory.path)).toEqual([]);
+
+    writeFileSync(join(folder, 'release'), 'rabbitmq_server-9.9.9 erts-99.0');
+    const warn = vi.fn();
+    const second = await startEmbeddedRabbitMq({ directory, log: { ...log, warn } as never });
+    undo.push(() => second.stop());
+    expect(await second.ctl(['list_users'])).toMatch(/^paynotify\t/m);
+    expect(warn.mock.calls.map(([line]) => (line as { event: string }).event)).toEqual(['rabbitmq.data-set-aside']);
+    expect(readdirSync(folder).filter((name) => name.startsWith('mnesia.set-aside-'))).toHaveLength(1);
+    expect(readFileSync(join(folder, 'release'), 'utf8')).not.toContain('9.9.9');
   }, 180_000);
 
   test('answers rabbitmqctl, rejects with its complaint, and knows no guest', async () => {

@@ -175,7 +175,7 @@ export function start(world: World, overrides: Partial<ProjectorPorts> = {}): St
     windowSize: WINDOW_SIZE,
     reach: passWindow,
     checkpoints: checkpointStore(world),
-    brokerState: () => 'connected',
+    brokerTrouble: () => null,
     instanceId: crypto.randomUUID(),
     clock: systemClock,
     metrics: createMetrics(),

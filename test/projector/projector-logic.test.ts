@@ -72,11 +72,11 @@ describe('the projector', () => {
 
   it('says that the broker accepts nothing while it is blocked', async () => {
     const world = createWorld(1);
-    let state = 'blocked';
-    const { projector, stop } = start(world, { brokerState: () => state });
+    let trouble: string | null = 'the broker is short of memory or disk';
+    const { projector, stop } = start(world, { brokerTrouble: () => trouble });
     await until(() => projector.health?.().status === 'degraded');
     expect(projector.health?.().reason).toContain('short of memory or disk');
-    state = 'connected';
+    trouble = null;
     expect(projector.health?.().status).toBe('ok');
     await stop();
   });

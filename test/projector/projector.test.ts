@@ -143,7 +143,7 @@ describe('a lost broker connection', () => {
     world.brokerProxy.refuse = true;
     world.brokerProxy.cut();
     await until(() => projector.health?.().status === 'degraded');
-    expect(projector.health?.().reason).toMatch(/^channel-lost/);
+    expect(projector.health?.().reason).toMatch(/ended the connection without a word/);
     world.brokerProxy.refuse = false;
     await until(() => projector.health?.().status === 'ok');
   });

@@ -58,7 +58,7 @@ export function createProjector(deps: ProjectorDeps): Projector {
     windowSize: deps.settings.windowSize,
     reach: deps.reach,
     checkpoints: createCheckpointStore(deps.database, PROJECTOR_NAME, deps.leaseTtlMs),
-    brokerState: () => connection.state,
+    brokerTrouble: () => connection.trouble,
     instanceId: deps.instanceId,
     clock: deps.clock ?? systemClock,
     metrics: deps.metrics,

@@ -30,7 +30,7 @@ export interface ProjectorStatus {
   health(): WorkerHealth;
 }
 
-export function createProjectorStatus(metrics: Metrics, brokerState: () => string, now: () => number): ProjectorStatus {
+export function createProjectorStatus(metrics: Metrics, brokerTrouble: () => string | null, now: () => number): ProjectorStatus {
   let phase: ProjectorPhase = { name: 'stopped' };
   let publisher: ConfirmPublisher | null = null;
   let openedAtMs = 0;
@@ -44,12 +44,13 @@ export function createProjectorStatus(metrics: Metrics, brokerState: () => strin
   function leadingHealth({ epoch, lease, writer }: Extract<ProjectorPhase, { name: 'leading' }>): WorkerHealth {
     if (failure !== null && isWellAgain()) failure = null;
     const detail = { role: 'leading', epoch: String(epoch), proven: String(proven?.position.commit), stored: String(writer.stored.position.commit), inFlight: publisher?.inFlight ?? 0 };
+    // Whatever ended the last round, nothing goes on before the broker is there.
+    const trouble = brokerTrouble();
+    if (trouble !== null) return { status: publisher === null && failure === null ? 'starting' : 'degraded', reason: trouble, detail };
     if (failure !== null) return { status: 'degraded', reason: failure, detail };
     const unavailable = writer.unavailable ?? lease.unavailable;
     if (unavailable !== null) return { status: 'degraded', reason: `publishing goes on, but the checkpoint cannot be stored: ${unavailable}`, detail };
-    const broker = brokerState();
-    if (broker === 'blocked') return { status: 'degraded', reason: 'the broker is short of memory or disk and accepts nothing', detail };
-    return publisher === null ? { status: 'starting', reason: `the broker is ${broker}`, detail } : { status: 'ok', detail };
+    return publisher === null ? { status: 'starting', reason: 'queues and bindings are being declared', detail } : { status: 'ok', detail };
   }
 
   return {

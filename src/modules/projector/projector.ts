@@ -37,8 +37,8 @@ export interface ProjectorPorts extends RoundPorts {
   readonly checkpoints: CheckpointStore;
   /** Resolves when the event store is the one that the database is bound to. @throws StoreMismatchError; what is away. */
   lookAtStore(): Promise<unknown>;
-  /** State of the broker connection in one word, for health. */
-  brokerState(): string;
+  /** Why the broker takes nothing, with what helps; null when it does. */
+  brokerTrouble(): string | null;
   readonly instanceId: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -47,7 +47,7 @@ export interface ProjectorPorts extends RoundPorts {
 
 export function runProjector(ports: ProjectorPorts): Projector {
   const { checkpoints, clock, log } = ports;
-  const status = createProjectorStatus(ports.metrics, () => ports.brokerState(), () => clock.monotonicMs());
+  const status = createProjectorStatus(ports.metrics, () => ports.brokerTrouble(), () => clock.monotonicMs());
   let stored: (() => Place) | null = null;
 
   async function standBy(signal: AbortSignal): Promise<(Lease & Grant) | null> {
@@ -113,7 +113,8 @@ export function runProjector(ports: ProjectorPorts): Projector {
         if (isOver()) return;
         if (error instanceof StoreMismatchError) return void status.failed(error);
         if (proven !== from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) attempt = 1;
-        log.warn({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: String(proven.position.commit), attempt });
+        // That the broker is away has been said.
+        log[ports.brokerTrouble() === null ? 'warn' : 'debug']({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: String(proven.position.commit), attempt });
         await pause(backoffMs(attempt), signal);
       }
     }

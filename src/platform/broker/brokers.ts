@@ -2,6 +2,7 @@ import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { WorkerHealth } from '../process/worker.ts';
 import { connectBroker, type BrokerConnection } from './connect.ts';
+import { createOutageLog } from './outage-log.ts';
 import { readQueueDepth } from './queue-depth.ts';
 
 /** The channels are closed by their owners before; what is left is a farewell to the broker. */
@@ -17,11 +18,13 @@ export interface Brokers {
   close(): Promise<void>;
 }
 
-export function createBrokers(): Brokers {
+/** @param privateBroker health of the broker that is started here, where there is one: why there is no URL yet. */
+export function createBrokers(privateBroker: () => WorkerHealth | undefined = () => undefined): Brokers {
   let connections: { publish: BrokerConnection; consume: BrokerConnection } | null = null;
   return {
     open(url, log) {
-      connections = { publish: connectBroker(url, 'publish', log), consume: connectBroker(url, 'consume', log) };
+      const outages = createOutageLog(log);
+      connections = { publish: connectBroker(url, 'publish', log, outages), consume: connectBroker(url, 'consume', log, outages) };
     },
     opened() {
       if (connections === null) throw new DependencyUnavailableError('broker', 'the broker is not started yet');
@@ -29,9 +32,11 @@ export function createBrokers(): Brokers {
     },
     queueDepth: async (queue) => (connections?.consume.state === 'connected' ? readQueueDepth(connections.consume, queue) : null),
     health() {
+      const started = privateBroker();
+      if (started !== undefined && started.status !== 'ok') return started;
       if (connections === null) return { status: 'starting', reason: 'the broker is starting' };
-      const states = Object.values(connections).map((connection) => connection.state);
-      return states.every((state) => state === 'connected') ? { status: 'ok' } : { status: 'degraded', reason: `broker connections: ${states.join(', ')}` };
+      const troubles = new Set(Object.values(connections).flatMap(({ trouble }) => trouble ?? []));
+      return troubles.size === 0 ? { status: 'ok' } : { status: 'degraded', reason: [...troubles].join('; ') };
     },
     async close() {
       await Promise.all(Object.values(connections ?? {}).map((connection) => connection.close(BROKER_CLOSE_MS)));

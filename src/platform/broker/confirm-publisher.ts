@@ -3,10 +3,12 @@ import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { BrokerConnection } from './connect.ts';
 import { describeError } from './error-log.ts';
+import { shellWord, type Peer } from './peer.ts';
 import { PublishFailure, type ConfirmPublisher, type OutgoingMessage, type PublishFailureReason } from './publisher.ts';
 import { withinMs } from '../process/time-limit.ts';
 import { startWatchdog } from './confirm-watchdog.ts';
 import { gatherWrites } from './gather-writes.ts';
+import { explainRefusal } from './topology-refusal.ts';
 
 /*
  * Order, per message: write out → broker confirms → two turns of the event loop → proven.
@@ -87,7 +89,8 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
     if (failure !== null) return;
     failure = new PublishFailure(reason, message, { cause });
     watchdog.stop();
-    if (reason !== 'closed') log.warn({ event: 'publisher.broken', reason, detail: message, inFlight: inFlight.size });
+    // That the connection is away has been said.
+    if (reason !== 'closed') log[connection.trouble === null ? 'warn' : 'debug']({ event: 'publisher.broken', reason, detail: message, inFlight: inFlight.size });
     for (const message of inFlight) message.reject(failure);
     for (const waiter of waiters) waiter.reject(failure);
     inFlight.clear();
@@ -145,7 +148,7 @@ function publishOn(channel: Channel, connection: BrokerConnection, { windowSize,
         gather();
         channel.basicPublish(toEnvelope(message), message.body).then(
           () => stage(entry),
-          (error: unknown) => fail(isNack(error) ? 'nacked' : 'channel-lost', describeError(error), error),
+          (error: unknown) => fail(isNack(error) ? 'nacked' : 'channel-lost', refusalOf(error, message, connection.peer), error),
         );
       });
     },
@@ -189,6 +192,22 @@ function whyNotEncodable(message: OutgoingMessage): string | null {
   for (const name in message.headers) headersBytes += name.length + Buffer.byteLength(message.headers[name] ?? '');
   return headersBytes > HEADERS_BYTES_MAX ? `headers of ${message.messageId} are ${headersBytes} bytes, more than ${HEADERS_BYTES_MAX}` : null;
 }
+
+/** What the broker says of a message it does not take, with what helps. Which of the queues refused, it does not say. */
+function refusalOf(error: unknown, { exchange, routingKey }: OutgoingMessage, peer: Peer): string {
+  if (isNack(error)) {
+    const where = exchange === '' ? `queue "${routingKey}"` : `a queue that is bound to exchange "${exchange}"`;
+    return (
+      `${describeError(error)}: ${where} is full (a max-length of its own or of a policy, with reject-publish) or has no leader. ` +
+      `Which one, this shows: rabbitmqctl list_queues -p ${shellWord(peer.vhost)} name state messages policy arguments`
+    );
+  }
+  if (error instanceof AMQPError && REFUSED.includes(error.code)) return explainRefusal(error, exchange === '' ? { kind: 'queue', name: routingKey } : { kind: 'exchange', name: exchange }, peer).message;
+  return describeError(error);
+}
+
+/** The broker's answers to a publish that close the channel. */
+const REFUSED = ['ACCESS_REFUSED', 'NOT_FOUND'];
 
 function isNack(error: unknown): boolean {
   return error instanceof AMQPError && error.code === 'NACK';

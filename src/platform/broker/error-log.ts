@@ -34,10 +34,14 @@ export function createErrorLog(log: Logger, connection: string, now: () => numbe
   };
 }
 
-/** @returns message and code of anything thrown, at most MESSAGE_LENGTH_MAX characters (an AggregateError has no message). */
+/**
+ * @returns message and code of anything thrown (an AggregateError has no message). What another program says is cut to
+ * MESSAGE_LENGTH_MAX characters; our own errors end with what helps, and stay whole.
+ */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error).slice(0, MESSAGE_LENGTH_MAX);
-  const code = 'code' in error && typeof error.code === 'string' && !(error instanceof PaynotifyError) ? error.code : null;
+  if (error instanceof PaynotifyError) return error.message;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
   const text = error.message === '' ? (code ?? error.name) : error.message;
   return (code === null || text.includes(code) ? text : `${code}: ${text}`).slice(0, MESSAGE_LENGTH_MAX);
 }

@@ -1,13 +1,13 @@
 import type { Channel } from 'rabbitmq-client';
 import { pause } from '../process/backoff.ts';
 import type { BrokerConnection } from './connect.ts';
-import { assertBindings } from './topology.ts';
+import { assertTopology } from './topology.ts';
 
-/** A binding removed by hand is missing for at most this long. One round takes about 2 ms of the broker. */
+/** A binding removed by hand is missing for at most this long, and so long a queue that was replaced is published to. */
 const INTERVAL_MS = 1000;
 
 /**
- * Binds `queues` again every second until `signal` is aborted: `mandatory` does not report a message that reached one
+ * Binds `queues` again every second, and sees that they are what they must be, until `signal` is aborted: `mandatory` does not report a message that reached one
  * queue and missed the other. While the connection is lost or blocked nothing is asked, as nothing is published then.
  * @throws TopologyError, DependencyUnavailableError when the bindings can no longer be proven: publishing must stop.
  */
@@ -21,7 +21,7 @@ export async function keepBindings(connection: BrokerConnection, queues: readonl
       if (!isConnected()) continue;
       try {
         if (channel?.active !== true) channel = await connection.acquire();
-        await assertBindings(channel, queues);
+        await assertTopology(channel, connection.peer, queues);
       } catch (error) {
         if (isConnected()) throw error;
       }

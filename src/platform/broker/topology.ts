@@ -1,16 +1,16 @@
-import { AMQPError, type Channel, type Cmd, type MethodParams } from 'rabbitmq-client';
-import { DependencyUnavailableError, TopologyError } from '../../contracts/errors.ts';
+import type { Channel, Cmd, MethodParams } from 'rabbitmq-client';
 import { deadQueueOf, PAYNOTIFY_DEAD_LETTER_EXCHANGE, PAYNOTIFY_EXCHANGE, QUEUE_DELIVERY_LIMIT } from '../../contracts/topology.ts';
 import { pause } from '../process/backoff.ts';
 import type { BrokerConnection } from './connect.ts';
-import { describeError } from './error-log.ts';
+import type { Peer } from './peer.ts';
+import { explainRefusal, replyOf, type BrokerObject } from './topology-refusal.ts';
 import { withinMs } from '../process/time-limit.ts';
 
 /*
  * Order: exchanges → dead queue → dead binding → module queue → module binding → only then a publish.
  * `mandatory` reports a message that reached no queue; a message that missed one of two queues is reported by nobody.
- * So every module's queue is declared and bound on every (re)connect before the first publish, and bound again while
- * publishing goes on. All of it is idempotent; what exists otherwise than it must be is an error that blocks publishing.
+ * So every module's queue is declared and bound on every (re)connect before the first publish, and again while publishing
+ * goes on. All of it is idempotent; what exists otherwise than it must be is an error that blocks publishing.
  */
 
 /** Declaring a quorum queue elects a leader, which takes a while on a broker that has just started. */
@@ -57,13 +57,13 @@ export async function declareTopology(connection: BrokerConnection, queues: read
 
   const channel = await connection.acquire();
   try {
-    await declareExchange(channel, PAYNOTIFY_EXCHANGE, 'fanout');
-    await declareExchange(channel, PAYNOTIFY_DEAD_LETTER_EXCHANGE, 'direct');
+    await declareExchange(channel, connection.peer, PAYNOTIFY_EXCHANGE, 'fanout');
+    await declareExchange(channel, connection.peer, PAYNOTIFY_DEAD_LETTER_EXCHANGE, 'direct');
     for (const queue of all) {
-      await declareQueue(channel, queue, all.includes(deadQueueOf(queue)) ? moduleQueueArguments(queue) : DEAD_QUEUE_ARGUMENTS);
+      await declareQueue(channel, connection.peer, queue, all.includes(deadQueueOf(queue)) ? moduleQueueArguments(queue) : DEAD_QUEUE_ARGUMENTS);
       if (missing.has(queue)) settling.set(queue, pause(FIRST_DECLARATION_SETTLE_MS).finally(() => settling.delete(queue)));
     }
-    await assertBindings(channel, queues);
+    await bindAll(channel, connection.peer, queues);
   } finally {
     void channel.close();
   }
@@ -71,15 +71,25 @@ export async function declareTopology(connection: BrokerConnection, queues: read
 }
 
 /**
- * Binds all queues again on an open channel: heals a binding that was removed by hand without waiting for the next
- * reconnect. Cheap enough to be called every second.
- * @throws TopologyError when a queue or exchange is gone or may not be bound (the channel is closed then).
+ * Binds all queues again on an open channel, and declares them as they must be: heals a binding that was removed by hand
+ * without waiting for the next reconnect, and finds a queue that somebody has replaced by one of another kind. Binding
+ * comes first, because declaring would make a queue that is gone anew, with messages of in between missing.
+ * Cheap enough to be called every second.
+ * @throws TopologyError when a queue or exchange is gone, is another one, or may not be bound (the channel is closed then).
  */
-export async function assertBindings(channel: Channel, queues: readonly string[]): Promise<void> {
+export async function assertTopology(channel: Channel, peer: Peer, queues: readonly string[]): Promise<void> {
+  await bindAll(channel, peer, queues);
+  for (const queue of queues) {
+    await declareQueue(channel, peer, deadQueueOf(queue), DEAD_QUEUE_ARGUMENTS);
+    await declareQueue(channel, peer, queue, moduleQueueArguments(queue));
+  }
+}
+
+async function bindAll(channel: Channel, peer: Peer, queues: readonly string[]): Promise<void> {
   for (const queue of queues) {
     const dead = deadQueueOf(queue);
-    await bind(channel, dead, PAYNOTIFY_DEAD_LETTER_EXCHANGE, dead);
-    await bind(channel, queue, PAYNOTIFY_EXCHANGE, '');
+    await bind(channel, peer, dead, PAYNOTIFY_DEAD_LETTER_EXCHANGE, dead);
+    await bind(channel, peer, queue, PAYNOTIFY_EXCHANGE, '');
   }
 }
 
@@ -91,66 +101,26 @@ async function queueExists(connection: BrokerConnection, queue: string): Promise
     return true;
   } catch (error) {
     if (replyOf(error) === 'NOT_FOUND') return false;
-    throw explain(error, `queue "${queue}"`, `rabbitmqctl delete_queue ${queue}`);
+    throw explainRefusal(error, { kind: 'queue', name: queue }, connection.peer);
   } finally {
     void channel.close();
   }
 }
 
-async function declareExchange(channel: Channel, exchange: string, type: 'fanout' | 'direct'): Promise<void> {
-  const declared = channel.exchangeDeclare({ exchange, type, durable: true });
-  await withinMs(ANSWER_TIMEOUT_MS, declared).catch((error: unknown) => {
-    throw explain(error, `exchange "${exchange}" (durable ${type})`, `delete exchange ${exchange} on the management page`);
+function declareExchange(channel: Channel, peer: Peer, exchange: string, type: 'fanout' | 'direct'): Promise<void> {
+  return answered(channel.exchangeDeclare({ exchange, type, durable: true }), { kind: 'exchange', name: exchange, as: `durable ${type}` }, peer);
+}
+
+function declareQueue(channel: Channel, peer: Peer, queue: string, args: QueueArguments): Promise<void> {
+  return answered(channel.queueDeclare({ queue, durable: true, arguments: args }), { kind: 'queue', name: queue, as: 'durable quorum' }, peer);
+}
+
+function bind(channel: Channel, peer: Peer, queue: string, exchange: string, routingKey: string): Promise<void> {
+  return answered(channel.queueBind({ queue, exchange, routingKey }), { kind: 'binding', name: queue, as: `to exchange "${exchange}"` }, peer);
+}
+
+async function answered(asked: Promise<unknown>, object: BrokerObject, peer: Peer): Promise<void> {
+  await withinMs(ANSWER_TIMEOUT_MS, asked).catch((error: unknown) => {
+    throw explainRefusal(error, object, peer);
   });
-}
-
-async function declareQueue(channel: Channel, queue: string, args: QueueArguments): Promise<void> {
-  const declared = channel.queueDeclare({ queue, durable: true, arguments: args });
-  await withinMs(ANSWER_TIMEOUT_MS, declared).catch((error: unknown) => {
-    throw explain(error, `queue "${queue}" (durable quorum)`, `rabbitmqctl delete_queue ${queue}`);
-  });
-}
-
-async function bind(channel: Channel, queue: string, exchange: string, routingKey: string): Promise<void> {
-  const bound = channel.queueBind({ queue, exchange, routingKey });
-  await withinMs(ANSWER_TIMEOUT_MS, bound).catch((error: unknown) => {
-    throw explain(error, `binding of queue "${queue}" to exchange "${exchange}"`, `rabbitmqctl delete_queue ${queue}`);
-  });
-}
-
-/**
- * | reply               | what it means                      | becomes                    |
- * | ------------------- | ---------------------------------- | -------------------------- |
- * | PRECONDITION_FAILED | it exists with other arguments     | TopologyError              |
- * | ACCESS_REFUSED      | the broker user may not            | TopologyError              |
- * | RESOURCE_LOCKED     | another connection owns it alone   | TopologyError              |
- * | NOT_FOUND           | what is to be bound is gone        | TopologyError              |
- * | anything else       | connection lost, no answer in time | DependencyUnavailableError |
- */
-function explain(error: unknown, object: string, removal: string): TopologyError | DependencyUnavailableError {
-  const cause = describeError(error);
-  switch (replyOf(error)) {
-    case 'PRECONDITION_FAILED':
-      return new TopologyError(
-        `The ${object} exists on the broker with other properties, and nothing is published until it is right. The broker says: ${cause}. ` +
-          `Drain and remove it (${removal}); it is then declared anew.`,
-        { cause: error },
-      );
-    case 'ACCESS_REFUSED':
-      return new TopologyError(
-        `The broker user may not declare or use the ${object}. The broker says: ${cause}. ` +
-          `Grant configure, write and read on "^paynotify_" (rabbitmqctl set_permissions).`,
-        { cause: error },
-      );
-    case 'RESOURCE_LOCKED':
-      return new TopologyError(`The ${object} belongs to another connection alone. The broker says: ${cause}. Close that connection.`, { cause: error });
-    case 'NOT_FOUND':
-      return new TopologyError(`The ${object} is not possible, because something was removed. The broker says: ${cause}. It is declared anew.`, { cause: error });
-    default:
-      return new DependencyUnavailableError('broker', `No answer about the ${object}: ${cause}`, { cause: error });
-  }
-}
-
-function replyOf(error: unknown): string | null {
-  return error instanceof AMQPError ? error.code : null;
 }

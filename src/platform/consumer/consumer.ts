@@ -70,7 +70,7 @@ export function createConsumer(dependencies: ConsumerDependencies): Worker {
 
   return {
     name: `consumer ${module}`,
-    health: () => healthOf(trouble, isStarting, state()),
+    health: () => healthOf(connection.trouble ?? trouble, isStarting, state()),
     async run(signal) {
       for (let failures = 1; !signal.aborted; failures++) {
         const startedAtMs = consuming.nowMs();
@@ -78,7 +78,8 @@ export function createConsumer(dependencies: ConsumerDependencies): Worker {
           await session(signal);
         } catch (error) {
           const cause = error instanceof Error ? error.message : String(error);
-          if (trouble !== cause) log.warn({ event: 'consumer.waiting', module, cause });
+          // That the broker is away has been said.
+          if (trouble !== cause && connection.trouble === null) log.warn({ event: 'consumer.waiting', module, cause });
           consuming.report(cause);
         }
         if (consuming.nowMs() - startedAtMs > WELL_AFTER_MS) failures = 1;

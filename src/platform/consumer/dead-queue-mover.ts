@@ -68,7 +68,7 @@ export function createDeadQueueMover(dependencies: MoverDependencies): Worker {
 
   return {
     name: `dead-queue mover ${module}`,
-    health: () => health,
+    health: () => (connection.trouble === null ? health : { status: health.status === 'starting' ? 'starting' : 'degraded', reason: connection.trouble }),
     async run(signal) {
       // Whatever goes wrong, the messages stay in the dead queue: there is no better place for them.
       for (let failures = 1; !signal.aborted; failures++) {
@@ -77,7 +77,8 @@ export function createDeadQueueMover(dependencies: MoverDependencies): Worker {
           failures = 1;
         } catch (error) {
           const reason = error instanceof Error ? error.message : String(error);
-          if (health.reason !== reason) log.warn({ event: 'mover.waiting', module, cause: reason });
+          // That the broker is away has been said.
+          if (health.reason !== reason && connection.trouble === null) log.warn({ event: 'mover.waiting', module, cause: reason });
           health = { status: 'degraded', reason };
         }
         await pause(backoffMs(failures), signal);

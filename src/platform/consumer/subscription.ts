@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AsyncMessage, Channel } from 'rabbitmq-client';
 import type { BrokerConnection } from '../broker/connect.ts';
+import { explainRefusal } from '../broker/topology-refusal.ts';
 import { withinMs } from '../process/time-limit.ts';
 import { createUnacknowledged } from './unacknowledged.ts';
 
@@ -54,7 +55,7 @@ export async function subscribe(connection: BrokerConnection, { queue, prefetch,
     await withinMs(ANSWER_TIMEOUT_MS, consuming);
   } catch (error) {
     await closeChannel(channel);
-    throw error;
+    throw explainRefusal(error, { kind: 'queue', name: queue }, connection.peer);
   }
   return {
     get isLost() {

@@ -44,9 +44,12 @@ export interface GuardedCommand {
 export const GUARDIAN_NAME = 'paynotify-guardian';
 
 // A signal to the guardian itself does nothing (stopping a service may signal its whole group): only the pipe counts.
-// It is trapped and not ignored, because the server would inherit an ignored signal. The server is a child that only
-// this script reaps, so its pid cannot come to mean a stranger while the watcher still knows it. A watcher that is
-// already stopping the server is not interrupted, only waited for: it would leave its `sleep` behind.
+// It is trapped and not ignored, because the server would inherit an ignored signal; the watcher, which only starts
+// `sleep`, ignores it. The server is a child that only this script reaps, so its pid cannot come to mean a stranger
+// while the watcher still knows it. Once the server has ended, the watcher is ended by a signal that this script never
+// traps: one that is trapped would be lost on a watcher that has only just been forked and still carries the trap, and
+// both would wait for ever. A watcher that is already stopping the server is not interrupted, only waited for: it would
+// leave its `sleep` behind.
 const SCRIPT = `
 signal=$1; ticks=$2; shift 2
 trap : HUP INT TERM
@@ -56,9 +59,9 @@ server=$!
 echo "$server"
 exec 1>/dev/null
 (
-  trap - HUP INT TERM
+  trap '' HUP INT TERM
   read -r _ <&3
-  trap '' TERM
+  trap '' USR1
   kill -s "$signal" "$server"
   while [ "$ticks" -gt 0 ] && kill -0 "$server"; do sleep 0.05; ticks=$((ticks - 1)); done
   kill -s KILL "$server"
@@ -69,8 +72,8 @@ while :; do
   wait "$server"; code=$?
   kill -0 "$server" 2>/dev/null || break
 done
-kill "$watcher" 2>/dev/null
-wait "$watcher"
+kill -s USR1 "$watcher" 2>/dev/null
+wait "$watcher" 2>/dev/null
 exit "$code"
 `;
 
@@ -119,7 +122,8 @@ function spawnGuardian(spec: GuardedCommand): ChildProcess {
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(`failed: ${error.message}`));
-    child.once('exit', (code, signal) => resolve(inWords(code, signal)));
+    // Not 'exit', which may come before the pid has been read.
+    child.once('close', (code, signal) => resolve(inWords(code, signal)));
   });
 }
 

@@ -1,5 +1,5 @@
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
-import type { Worker } from '../process/worker.ts';
+import type { Worker, WorkerHealth } from '../process/worker.ts';
 
 /** What every embedded server offers, whatever it is. */
 export interface RunningServer {
@@ -26,15 +26,19 @@ export function keepRunning(name: string, start: (formerUrl: string | null) => P
   const firstFailure = Promise.withResolvers<Error>();
   let formerUrl: string | null = null;
   let running = false;
+  // Kept while it is tried again: for an operator a start that failed and one that is under way are one and the same.
+  let failed: string | null = null;
 
   async function run(signal: AbortSignal): Promise<void> {
     const server = await start(formerUrl).catch((error: unknown) => {
       const failure = error instanceof Error ? error : new EmbeddedServiceError(String(error));
       firstFailure.resolve(failure);
+      failed = `${name} does not start, and is tried again: ${failure.message}`;
       throw failure;
     });
     formerUrl = server.url;
     running = true;
+    failed = null;
     url.resolve(server.url);
     const reason = await Promise.race([server.exited, aborted(signal)]);
     running = false;
@@ -42,10 +46,15 @@ export function keepRunning(name: string, start: (formerUrl: string | null) => P
     await server.stop();
   }
 
+  function health(): WorkerHealth {
+    if (running) return { status: 'ok' };
+    return failed === null ? { status: 'starting', reason: `${name} is starting` } : { status: 'degraded', reason: failed };
+  }
+
   return {
     url: url.promise,
     firstFailure: firstFailure.promise,
-    worker: { name, run, health: () => (running ? { status: 'ok' } : { status: 'starting', reason: `${name} is starting` }) },
+    worker: { name, run, health },
   };
 }
 

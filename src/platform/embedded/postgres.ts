@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
+import { causeOfEnd } from './cause-of-end.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { startGuarded, type Guarded } from './guardian.ts';
 import { clearLeftovers } from './leftovers.ts';
@@ -53,7 +54,7 @@ const READY_POLL_MS = 15;
 const ATTEMPTS_MAX = 20;
 const ATTEMPT_DELAY_MS = 250;
 
-/** @throws EmbeddedServiceError with the end of the server's own log when it cannot be started. */
+/** @throws EmbeddedServiceError with the line of the server's own log that names the cause when it cannot be started. */
 export async function startEmbeddedPostgres({ directory, port, log }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const programs = await postgresBinaries();
   const folder = directory.folder('postgres');
@@ -160,13 +161,13 @@ async function createDatabase(client: pg.Client): Promise<void> {
 }
 
 function failure(output: ServerLog, port: number): StartOutcome {
-  const tail = output.tail();
+  const text = output.text();
   output.close();
   return {
     started: false,
-    reason: `The embedded PostgreSQL ended while starting on port ${port}. The end of ${output.file}:\n${tail}`,
-    portTaken: /could not bind/.test(tail),
-    locked: /lock file|shared memory block/.test(tail),
+    reason: `The embedded PostgreSQL ended while starting on port ${port}: ${causeOfEnd(text)} (${output.file})`,
+    portTaken: /could not bind/.test(text),
+    locked: /lock file|shared memory block/.test(text),
   };
 }
 
@@ -192,7 +193,7 @@ async function initialise(site: Site): Promise<void> {
   try {
     const work = await run(site, output, [site.programs.initdb, ...initdbArguments(next, site)]);
     const end = await work.exited;
-    if (end !== 'ended with code 0') throw new EmbeddedServiceError(`initdb for the embedded PostgreSQL ${end}:\n${output.tail()}`);
+    if (end !== 'ended with code 0') throw new EmbeddedServiceError(`initdb for the embedded PostgreSQL ${end}: ${causeOfEnd(output.text())} (${output.file})`);
   } finally {
     output.close();
   }

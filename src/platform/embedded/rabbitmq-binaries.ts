@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import { programsMissing } from './programs-missing.ts';
 
@@ -12,6 +12,8 @@ export interface RabbitMqBinaries {
   readonly searchPath: string;
   /** The folder above the scripts of an unpacked broker; null = the scripts find it by themselves. */
   readonly home: string | null;
+  /** RabbitMQ and Erlang, in which data may differ, e.g. `rabbitmq_server-3.10.8 erts-13.1.5`. */
+  readonly release: string;
 }
 
 /** The folder of the clone that the package is unpacked into where it cannot be installed, whatever PAYNOTIFY_DATA is. */
@@ -23,19 +25,24 @@ const SCRIPTS = 'usr/lib/rabbitmq/bin';
 /** The installed broker, else the unpacked one. @throws EmbeddedServiceError when there is neither. */
 export function rabbitMqBinaries(): RabbitMqBinaries {
   if (existsSync(join('/', SCRIPTS, 'rabbitmq-server'))) return { ...binariesBelow('/'), searchPath: '/usr/bin', home: null };
-  const scripts = join(UNPACKED, SCRIPTS, 'rabbitmq-server');
-  if (existsSync(scripts)) return { ...binariesBelow(UNPACKED), searchPath: join(UNPACKED, 'bin'), home: resolve(dirname(realpathSync(scripts)), '..') };
+  if (existsSync(join(UNPACKED, SCRIPTS, 'rabbitmq-server'))) return { ...binariesBelow(UNPACKED), searchPath: join(UNPACKED, 'bin'), home: homeOf(UNPACKED) };
   throw new EmbeddedServiceError(`RabbitMQ is neither installed nor unpacked in ${UNPACKED}. ${programsMissing('rabbitmq', 'RABBITMQ_URL')}`);
 }
 
-function binariesBelow(root: string): Pick<RabbitMqBinaries, 'server' | 'ctl' | 'epmd'> {
+function binariesBelow(root: string): Pick<RabbitMqBinaries, 'server' | 'ctl' | 'epmd' | 'release'> {
   const scripts = join(root, SCRIPTS);
-  return { server: join(scripts, 'rabbitmq-server'), ctl: join(scripts, 'rabbitmqctl'), epmd: epmdBelow(root) };
+  const runtime = runtimeBelow(root);
+  return { server: join(scripts, 'rabbitmq-server'), ctl: join(scripts, 'rabbitmqctl'), epmd: join(runtime, 'bin/epmd'), release: `${basename(homeOf(root))} ${basename(runtime)}` };
 }
 
-function epmdBelow(root: string): string {
+/** The scripts are links into the folder of their release. */
+function homeOf(root: string): string {
+  return resolve(dirname(realpathSync(join(root, SCRIPTS, 'rabbitmq-server'))), '..');
+}
+
+function runtimeBelow(root: string): string {
   const erlang = join(root, 'usr/lib/erlang');
   const runtime = readdirSync(erlang).find((name) => name.startsWith('erts-'));
   if (runtime === undefined) throw new EmbeddedServiceError(`Erlang below ${erlang} is incomplete: it has no folder erts-*. Install the package erlang-base again.`);
-  return join(erlang, runtime, 'bin/epmd');
+  return join(erlang, runtime);
 }

@@ -5,10 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
+import { causeOfEnd } from './cause-of-end.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { startGuarded, type Guarded } from './guardian.ts';
 import { clearLeftovers, isGone } from './leftovers.ts';
 import { rabbitMqBinaries, type RabbitMqBinaries } from './rabbitmq-binaries.ts';
+import { readRelease, refusesForeignData, setDataAside, writeRelease } from './rabbitmq-folder.ts';
 import { BROKER_USER, brokerEnvironment, writeBrokerFiles, type BrokerPorts } from './rabbitmq-files.ts';
 import { openServerLog } from './server-log.ts';
 
@@ -18,7 +20,8 @@ import { openServerLog } from './server-log.ts';
  * Order of starting:
  *   1. a broker left over by a killed application ends,
  *   2. the port mapper starts first and as a child of ours (else the broker starts one that outlives everything),
- *   3. the broker starts, recovers its queues, and opens its AMQP port last: that is when it is ready.
+ *   3. the broker starts, recovers its queues, and opens its AMQP port last: that is when it is ready,
+ *   4. data that another release wrote and this one refuses is set aside, and the broker begins anew (rabbitmq-folder.ts).
  * Order of stopping: the broker, then its port mapper.
  */
 export interface EmbeddedRabbitMq {
@@ -56,7 +59,7 @@ const ATTEMPTS_MAX = 3;
 
 const PROGRAMS = ['beam.smp', 'epmd', 'erl_child_setup', 'inet_gethost'];
 
-/** @throws EmbeddedServiceError with the end of the broker's own log when it cannot be started. */
+/** @throws EmbeddedServiceError with the line of the broker's own log that names the cause when it cannot be started. */
 export async function startEmbeddedRabbitMq({ directory, port, log }: EmbeddedRabbitMqOptions): Promise<EmbeddedRabbitMq> {
   const programs = rabbitMqBinaries();
   const folder = directory.folder('rabbitmq');
@@ -64,9 +67,14 @@ export async function startEmbeddedRabbitMq({ directory, port, log }: EmbeddedRa
   for (let attempt = 1; ; attempt++) {
     const ports = await takePorts(directory, port);
     const outcome = await tryStart(folder, ports, programs);
-    if (typeof outcome !== 'string') return outcome;
-    if (!/eaddrinuse|address already in use/i.test(outcome) || attempt >= ATTEMPTS_MAX) throw new EmbeddedServiceError(outcome);
-    for (const name of PORT_NAMES) directory.ports.forget(name);
+    if ('broker' in outcome) {
+      writeRelease(folder, programs.release);
+      return outcome.broker;
+    }
+    if (attempt >= ATTEMPTS_MAX) throw new EmbeddedServiceError(outcome.refusal);
+    if (/eaddrinuse|address already in use|in use by another node/i.test(outcome.output)) for (const name of PORT_NAMES) directory.ports.forget(name);
+    else if (refusesForeignData(outcome.output, { wrote: readRelease(folder), installed: programs.release })) setDataAside(folder, outcome.output, log);
+    else throw new EmbeddedServiceError(outcome.refusal);
   }
 }
 
@@ -77,8 +85,10 @@ async function takePorts({ ports }: DataDirectory, port: number | undefined): Pr
   return { amqp: port ?? (await ports.take(amqp)), distribution: await ports.take(distribution), epmd: await ports.take(epmd) };
 }
 
+type StartOutcome = { readonly broker: EmbeddedRabbitMq } | { readonly refusal: string; readonly output: string };
+
 /** The running broker, or why it ended while starting. */
-async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBinaries): Promise<EmbeddedRabbitMq | string> {
+async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBinaries): Promise<StartOutcome> {
   const password = writeBrokerFiles(folder, ports, programs);
   const environment = brokerEnvironment(folder, ports, programs);
   const output = openServerLog(join(folder, 'server.log'));
@@ -91,14 +101,18 @@ async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBi
     return reason;
   });
   try {
-    if (!(await isReady(broker, ports.amqp))) return `The private RabbitMQ ${await ended} while starting. The end of ${output.file}:\n${output.tail()}`;
+    if (!(await isReady(broker, ports.amqp))) {
+      const end = await ended;
+      const text = output.text();
+      return { refusal: `The private RabbitMQ ${end} while starting: ${causeOfEnd(text)} (${output.file})`, output: text };
+    }
   } catch (error) {
     await broker.stop();
     throw error;
   } finally {
     void ended.then(() => output.close());
   }
-  return {
+  const running: EmbeddedRabbitMq = {
     url: `amqp://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}`,
     pid: broker.pid,
     exited: ended,
@@ -108,6 +122,7 @@ async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBi
       await ended;
     },
   };
+  return { broker: running };
 }
 
 /** Whether the broker came up; false when it ended instead. */

@@ -5,15 +5,15 @@ export interface ServerLog {
   readonly file: string;
   /** To be handed to the server as its output. */
   readonly descriptor: number;
-  /** The last lines written since this log was opened. Empty when it is closed. */
-  tail(): string;
+  /** What was written since this log was opened, of much the beginning. Empty when it is closed. */
+  text(): string;
   close(): void;
 }
 
 /** One former file is kept beside the present one. */
 const SIZE_KEPT_MAX_BYTES = 1_000_000;
-const TAIL_MAX_BYTES = 8_192;
-const TAIL_MAX_LINES = 12;
+/** A server that does not start says why within its first lines; what follows are stacks. */
+const TEXT_MAX_BYTES = 262_144;
 
 export function openServerLog(file: string): ServerLog {
   if (existsSync(file) && statSync(file).size > SIZE_KEPT_MAX_BYTES) renameSync(file, `${file}.1`);
@@ -23,13 +23,11 @@ export function openServerLog(file: string): ServerLog {
   return {
     file,
     descriptor,
-    tail() {
+    text() {
       if (!open) return '';
-      const size = fstatSync(descriptor).size;
-      const from = Math.max(start, size - TAIL_MAX_BYTES);
-      const bytes = Buffer.alloc(size - from);
-      readSync(descriptor, bytes, 0, bytes.length, from);
-      return bytes.toString('utf8').trimEnd().split('\n').slice(-TAIL_MAX_LINES).join('\n');
+      const bytes = Buffer.alloc(Math.min(fstatSync(descriptor).size - start, TEXT_MAX_BYTES));
+      readSync(descriptor, bytes, 0, bytes.length, start);
+      return bytes.toString('utf8');
     },
     close() {
       if (open) closeSync(descriptor);
