@@ -6,5 +6,5 @@ type Line = Readonly<Record<string, unknown>> & { readonly level: string; readon
 export function recordingLogger(): { readonly log: Logger; all(): readonly Line[]; lines(event: string): readonly Line[] } {
   const kept: Line[] = [];
   const levels = Object.fromEntries(['debug', 'info', 'warn', 'error'].map((level) => [level, (line: { readonly event: string }) => void kept.push({ ...line, level })]));
-  return { log: { ...silentLogger, ...levels } as Logger, all: () => kept, lines: (event) => kept.filter((line) => line.event === event) };
+  return { log: { ...silentLogger, ...levels }, all: () => kept, lines: (event) => kept.filter((line) => line.event === event) };
 }
