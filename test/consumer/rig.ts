@@ -8,6 +8,7 @@ import { connectBroker, type BrokerConnection } from '../../src/platform/broker/
 import { declareTopology } from '../../src/platform/broker/topology.ts';
 import { createConsumer, type ConsumerDependencies } from '../../src/platform/consumer/consumer.ts';
 import { createDeadQueueMover } from '../../src/platform/consumer/dead-queue-mover.ts';
+import { closeParked, type CloseOutcome } from '../../src/platform/consumer/close-parked.ts';
 import { redriveParked, type RedriveOutcome } from '../../src/platform/consumer/parked.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
@@ -39,6 +40,7 @@ export interface Rig {
   consume(options?: Partial<ConsumerDependencies>): Promise<Running>;
   moveDead(): Promise<Running>;
   redrive(id: bigint): Promise<RedriveOutcome>;
+  close(id: bigint): Promise<CloseOutcome>;
   /** Messages in the queue that nobody holds. */
   readonly waiting: (queue?: string) => Promise<number>;
   /** Asked after all consumers have stopped: messages that were never acknowledged. */
@@ -120,6 +122,7 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
     consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options })),
     moveDead: () => start(createDeadQueueMover({ ...common, module: MODULE })),
     redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id),
+    close: (id) => closeParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id, { by: 'alice', note: 'settled by hand' }),
     waiting: sender.waiting,
     async leftOver(queue) {
       await new Promise((resolve) => setTimeout(resolve, HANDED_BACK_AFTER_MS));
