@@ -258,7 +258,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
   for (const [module, queue] of Object.entries(MODULE_QUEUES) as [ModuleName, string][]) {
     const handler = HANDLERS[module];
     supervisor.start(createConsumer({ queue, handler, connection: consuming, db, settings: config.consumer, log, metrics, reach }));
-    supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, db, log, metrics }));
+    supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, publishing, confirmTimeoutMs: config.projector.confirmTimeoutMs, db, log, metrics }));
   }
   supervisor.start(createNotificationRegister({ db, store, lookAtStore, verifyStore, openWorkItem, log }));
   supervisor.start(createReevaluator({ ...evaluatingWith(parts), db, log, metrics, arrivals: parts.arrivals }));
