@@ -12,6 +12,7 @@ import { openItemsOfOrder, openWorkItem, workItemRoutes, writeWorkItems } from '
 import { createBrokers, type Brokers } from './platform/broker/brokers.ts';
 import { openConfirmPublisher } from './platform/broker/confirm-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
+import { explainNack, type BrokerTool } from './platform/broker/full-queues.ts';
 import { declareTopology } from './platform/broker/topology.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
@@ -48,6 +49,8 @@ export interface AppInput {
   readonly databaseUrl: string;
   /** A private broker takes 10 s to start; nothing but publishing and consuming waits for it. */
   readonly rabbitMqUrl: Promise<string> | string;
+  /** The tool of a private broker; null or absent where the broker is not ours. */
+  readonly brokerTool?: BrokerTool | null;
   readonly accounts: ProviderAccounts;
   readonly tokens: TokenHashes;
   readonly log: Logger;
@@ -253,7 +256,7 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
   const verifyStore: StoreBinding['verifyStore'] = (...asked) => binding.verifyStore(...asked);
   const { publish: publishing, consume: consuming } = brokers.opened();
 
-  const projector = createProjector({ store, verifyStore, lookAtStore, connection: publishing, database: db, metrics, log, reach, settings: config.projector, instanceId });
+  const projector = createProjector({ store, verifyStore, lookAtStore, connection: publishing, explainNack: () => explainNack(input.brokerTool ?? null, brokers.vhost()), database: db, metrics, log, reach, settings: config.projector, instanceId });
   supervisor.start(projector);
   for (const [module, queue] of Object.entries(MODULE_QUEUES) as [ModuleName, string][]) {
     const handler = HANDLERS[module];

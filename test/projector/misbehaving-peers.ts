@@ -175,6 +175,8 @@ export function start(world: World, overrides: Partial<ProjectorPorts> = {}): St
     windowSize: WINDOW_SIZE,
     reach: passWindow,
     checkpoints: checkpointStore(world),
+    explainNack: async () => 'a queue is full',
+    nackPauseMs: 100,
     brokerState: () => 'connected',
     instanceId: crypto.randomUUID(),
     clock: systemClock,

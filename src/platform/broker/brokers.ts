@@ -12,21 +12,26 @@ export interface Brokers {
   open(url: string, log: Logger): void;
   /** Both connections. @throws DependencyUnavailableError before `open`. */
   opened(): { readonly publish: BrokerConnection; readonly consume: BrokerConnection };
+  /** Of the URL that was opened, `/` before. */
+  vhost(): string;
   queueDepth(queue: string): Promise<number | null>;
   health(): WorkerHealth;
   close(): Promise<void>;
 }
 
 export function createBrokers(): Brokers {
+  let vhost = '/';
   let connections: { publish: BrokerConnection; consume: BrokerConnection } | null = null;
   return {
     open(url, log) {
+      vhost = decodeURIComponent(new URL(url).pathname.slice(1)) || '/';
       connections = { publish: connectBroker(url, 'publish', log), consume: connectBroker(url, 'consume', log) };
     },
     opened() {
       if (connections === null) throw new DependencyUnavailableError('broker', 'the broker is not started yet');
       return connections;
     },
+    vhost: () => vhost,
     queueDepth: async (queue) => (connections?.consume.state === 'connected' ? readQueueDepth(connections.consume, queue) : null),
     health() {
       if (connections === null) return { status: 'starting', reason: 'the broker is starting' };
