@@ -19,6 +19,7 @@ import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
 import type { ModuleHandler } from './platform/consumer/module-handler.ts';
 import { connectDatabase, migrate, type Database } from './platform/database/database.ts';
 import { databaseAnswers } from './platform/database/database-answers.ts';
+import { watchAppends } from './platform/event-store/append-health.ts';
 import { connectEventStore } from './platform/event-store/connect.ts';
 import type { EventStore } from './platform/event-store/event-store.ts';
 import { createAuthentication } from './platform/http/authenticate.ts';
@@ -46,6 +47,8 @@ import { storeBindingDeps } from './store-binding-deps.ts';
 export interface AppInput {
   readonly config: Config;
   readonly eventStoreUrl: string;
+  /** Where the embedded event store keeps its events: its disk tells whether appends can work. Null or absent: another store. */
+  readonly eventStoreDirectory?: string | null;
   readonly databaseUrl: string;
   /** A private broker takes 10 s to start; nothing but publishing and consuming waits for it. */
   readonly rabbitMqUrl: Promise<string> | string;
@@ -95,7 +98,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const brokers = createBrokers();
   let looking: Promise<Health['dependencies']> | null = null;
 
-  const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
+  const { store, look: lookAtEventStore } = watchAppends(await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose()), input.eventStoreDirectory ?? null);
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
   const known = { recent: createRecentPayments(), arrivals: createArrivals() };
   const instanceId = input.instanceId ?? randomUUID();
@@ -121,9 +124,9 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   async function look(): Promise<Health['dependencies']> {
-    const [storeIsThere, databaseIsThere] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
+    const [eventStore, databaseIsThere] = await Promise.all([lookAtEventStore(LOOK_TIMEOUT_MS), databaseAnswers(db, LOOK_TIMEOUT_MS)]);
     return {
-      eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
+      eventStore,
       database: databaseIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the database does not answer' },
       broker: brokers.health(),
     };

@@ -10,6 +10,8 @@ import type { WorkerHealth } from './platform/process/worker.ts';
 /** The servers in use: those of the configuration, and embedded ones for what it leaves open. */
 export interface Services {
   readonly eventStoreUrl: string;
+  /** Of the embedded event store; null when another one is configured. */
+  readonly eventStoreDirectory: string | null;
   readonly databaseUrl: string;
   /** The broker takes 10 s to start; webhooks are accepted meanwhile. */
   readonly rabbitMqUrl: Promise<string>;
@@ -49,7 +51,8 @@ export async function startServices(config: Config, directory: DataDirectory, lo
       config.eventStoreUrl ?? orFail(keep('event-store', (former) => startEventStore(directory, former))),
       config.databaseUrl ?? orFail(keep('postgresql', (former) => startEmbeddedPostgres({ directory, log, ...portOf(former) }))),
     ]);
-    return { eventStoreUrl, databaseUrl, rabbitMqUrl: Promise.resolve(rabbitMqUrl), brokerTool: config.rabbitMqUrl === null ? brokerTool : null, ...services };
+    const eventStoreDirectory = config.eventStoreUrl === null ? directory.folder('event-store') : null;
+    return { eventStoreUrl, eventStoreDirectory, databaseUrl, rabbitMqUrl: Promise.resolve(rabbitMqUrl), brokerTool: config.rabbitMqUrl === null ? brokerTool : null, ...services };
   } catch (error) {
     await services.stop();
     throw error;
