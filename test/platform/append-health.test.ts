@@ -19,6 +19,7 @@ const LOOK_MS = 1_000;
 const OK = { status: 'ok' };
 
 const MAY_MOUNT = canMountSmallDisk();
+// Only Linux can mount one, and a container only when it is allowed to.
 const mounted = it.skipIf(!MAY_MOUNT);
 const NEEDS = MAY_MOUNT ? '' : ' (SKIPPED: needs the right to mount a small file system)';
 
