@@ -10,12 +10,14 @@ import { openWorkItem } from './modules/work-items/index.ts';
 import { createBrokers } from './platform/broker/brokers.ts';
 import { openCheckedPublisher } from './platform/broker/checked-publisher.ts';
 import { describeError } from './platform/broker/error-log.ts';
+import { explainNack, type BrokerTool } from './platform/broker/full-queues.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
 import { connectDatabase, type Database } from './platform/database/database.ts';
 import { databaseTrouble } from './platform/database/database-trouble.ts';
 import { migrateUntilDone } from './platform/database/migrate-until-done.ts';
 import { refuseUnfitDatabase } from './platform/database/refuse-unfit.ts';
+import { watchAppends } from './platform/event-store/append-health.ts';
 import { connectEventStore } from './platform/event-store/connect.ts';
 import { buildServer } from './platform/http/build-server.ts';
 import { listen } from './platform/http/listen.ts';
@@ -42,9 +44,13 @@ import { storeBindingDeps } from './store-binding-deps.ts';
 export interface AppInput {
   readonly config: Config;
   readonly eventStoreUrl: string;
+  /** Where the embedded event store keeps its events: its disk tells whether appends can work. Null or absent: another store. */
+  readonly eventStoreDirectory?: string | null;
   readonly databaseUrl: string;
   /** A private broker takes 10 s to start; nothing but publishing and consuming waits for it. */
   readonly rabbitMqUrl: Promise<string> | string;
+  /** The tool of a private broker; null or absent where the broker is not ours. */
+  readonly brokerTool?: BrokerTool | null;
   readonly accounts: ProviderAccounts;
   readonly tokens: TokenHashes;
   readonly log: Logger;
@@ -93,7 +99,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const brokers = createBrokers(() => input.servicesHealth?.()['rabbitmq']);
   let looking: Promise<Health['dependencies']> | null = null;
 
-  const store = await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose());
+  const { store, look: lookAtEventStore } = watchAppends(await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose()), input.eventStoreDirectory ?? null);
   const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
   const clock = createClockWatch({ log, metrics, monotonicMs: () => performance.now() });
   const known = { clock, recent: createRecentPayments(), arrivals: createArrivals() };
@@ -124,11 +130,11 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   async function look(): Promise<Health['dependencies']> {
-    const [storeIsThere, trouble] = await Promise.all([store.ping(LOOK_TIMEOUT_MS), databaseTrouble(db, LOOK_TIMEOUT_MS, (offsetSeconds) => clock.noteDatabase(offsetSeconds))]);
+    const [eventStore, trouble] = await Promise.all([lookAtEventStore(LOOK_TIMEOUT_MS), databaseTrouble(db, LOOK_TIMEOUT_MS, (offsetSeconds) => clock.noteDatabase(offsetSeconds))]);
     // Why an embedded server is not there says more than that it does not answer.
     const unusable = trouble === null ? launched.schemaTrouble() : (input.servicesHealth?.()['postgresql']?.reason ?? trouble);
     return {
-      eventStore: storeIsThere ? { status: 'ok' } : { status: 'degraded', reason: 'the event store does not answer' },
+      eventStore,
       database: unusable === null ? { status: 'ok' } : { status: 'degraded', reason: unusable },
       broker: brokers.health(),
     };
@@ -201,12 +207,12 @@ function startWorkers(parts: Parts, supervisor: Supervisor): void {
   const verifyStore: StoreBinding['verifyStore'] = (...asked) => binding.verifyStore(...asked);
   const { publish: publishing, consume: consuming } = brokers.opened();
 
-  const projector = createProjector({ store, verifyStore, lookAtStore, connection: publishing, database: db, metrics, log, reach, settings: config.projector, instanceId });
+  const projector = createProjector({ store, verifyStore, lookAtStore, connection: publishing, explainNack: () => explainNack(input.brokerTool ?? null, brokers.vhost()), database: db, metrics, log, reach, settings: config.projector, instanceId });
   supervisor.start(projector);
   for (const [module, queue] of Object.entries(MODULE_QUEUES) as [ModuleName, string][]) {
     const handler = HANDLERS[module];
     supervisor.start(createConsumer({ queue, handler, connection: consuming, db, settings: config.consumer, log, metrics, reach }));
-    supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, db, log, metrics }));
+    supervisor.start(createDeadQueueMover({ module, queue, connection: consuming, publishing, confirmTimeoutMs: config.projector.confirmTimeoutMs, db, log, metrics }));
   }
   supervisor.start(createNotificationRegister({ db, store, lookAtStore, verifyStore, openWorkItem, log }));
   supervisor.start(createReevaluator({ ...evaluatingWith(parts), db, log, metrics, arrivals: parts.arrivals }));

@@ -1,6 +1,7 @@
 import type { Config } from './config.ts';
 import { startEventStoreWorker } from './event-store-server/worker-host.ts';
-import { rabbitMqBinaries, startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory } from './platform/embedded/index.ts';
+import { rabbitMqBinaries, startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory, type EmbeddedRabbitMq } from './platform/embedded/index.ts';
+import type { BrokerTool } from './platform/broker/full-queues.ts';
 import { keepRunning, type KeptServer, type RunningServer } from './platform/embedded/keep-running.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import { createSupervisor } from './platform/process/supervisor.ts';
@@ -9,9 +10,13 @@ import type { WorkerHealth } from './platform/process/worker.ts';
 /** The servers in use: those of the configuration, and embedded ones for what it leaves open. */
 export interface Services {
   readonly eventStoreUrl: string;
+  /** Of the embedded event store; null when another one is configured. */
+  readonly eventStoreDirectory: string | null;
   readonly databaseUrl: string;
   /** The broker takes 10 s to start; webhooks are accepted meanwhile. */
   readonly rabbitMqUrl: Promise<string>;
+  /** rabbitmqctl of the private broker; null when another one is configured. Rejects while it does not run. */
+  readonly brokerTool: BrokerTool | null;
   /** Health of the embedded servers by name; empty when all are configured. */
   health(): Readonly<Record<string, WorkerHealth>>;
   stop(): Promise<void>;
@@ -38,14 +43,18 @@ export async function startServices(config: Config, directory: DataDirectory, lo
   };
   // The broker is not waited for, but one whose programs are missing never comes.
   if (config.rabbitMqUrl === null) rabbitMqBinaries();
-  const rabbitMqUrl = config.rabbitMqUrl ?? keep('rabbitmq', (former) => startEmbeddedRabbitMq({ directory, log, ...portOf(former) })).url;
+  let broker: EmbeddedRabbitMq | null = null;
+  const startBroker = async (former: string | null): Promise<RunningServer> => (broker = await startEmbeddedRabbitMq({ directory, log, ...portOf(former) }));
+  const rabbitMqUrl = config.rabbitMqUrl ?? keep('rabbitmq', startBroker).url;
+  const brokerTool: BrokerTool = async (args) => broker?.ctl(args) ?? Promise.reject(new Error('the private broker does not run'));
   try {
     const urls = Promise.all([
       config.eventStoreUrl ?? orFail(keep('event-store', (former) => startEventStore(directory, former))),
       config.databaseUrl ?? orFail(keep('postgresql', (former) => startEmbeddedPostgres({ directory, log, ...portOf(former) }))),
     ]);
     const [eventStoreUrl, databaseUrl] = await Promise.race([urls, whenAborted(signal)]);
-    return { eventStoreUrl, databaseUrl, rabbitMqUrl: Promise.resolve(rabbitMqUrl), ...services };
+    const eventStoreDirectory = config.eventStoreUrl === null ? directory.folder('event-store') : null;
+    return { eventStoreUrl, eventStoreDirectory, databaseUrl, rabbitMqUrl: Promise.resolve(rabbitMqUrl), brokerTool: config.rabbitMqUrl === null ? brokerTool : null, ...services };
   } catch (error) {
     await services.stop();
     throw error;

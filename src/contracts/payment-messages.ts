@@ -27,6 +27,12 @@ export type PublishedEventType = keyof typeof MESSAGE_TYPES;
 export const MESSAGE_SCHEMA_VERSION = 3;
 
 /**
+ * RabbitMQ 4.x takes 16 MiB in one message and answers a larger one by closing the channel, and with it everything in
+ * flight (`max_message_size`, 128 MiB before 4.0). An event of ours is 1 MiB at most; a foreign one in our streams may not be.
+ */
+export const MESSAGE_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
  * JSON body on the exchange, described for other services in docs/asyncapi.yaml. The first five fields are those of the original message row, so that an unmodified
  * consumer of the original system still works; the rest is ours.
  */

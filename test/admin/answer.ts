@@ -19,4 +19,5 @@ export interface Answer {
 interface TrailStep {
   readonly state: string;
   readonly parked?: { readonly id: string };
+  readonly closed?: { readonly by: string; readonly note: string };
 }

@@ -8,7 +8,7 @@ import type { ConsumerDependencies } from '../../src/platform/consumer/consumer.
 import { createRecorder } from './recording-module.ts';
 import type { ModuleName } from '../../src/contracts/topology.ts';
 
-/** One consumer as a process of its own, which ends itself with SIGKILL in the window it is told, and stops on SIGTERM. */
+/** One consumer as a process of its own, which ends itself in the window it is told, with SIGKILL if nothing else is said, and stops on SIGTERM. */
 export interface ProcessArguments {
   readonly brokerUrl: string;
   readonly databaseUrl: string;
@@ -16,7 +16,7 @@ export interface ProcessArguments {
   readonly queue: string;
   readonly settings: ConsumerDependencies['settings'];
   /** Where to die; `subject` null = at the `after`-th passage whatever its subject. */
-  readonly death: { readonly window: Window; readonly subject: string | null; readonly after: number } | null;
+  readonly death: { readonly window: Window; readonly subject: string | null; readonly after: number; readonly signal?: 'SIGTERM' } | null;
 }
 
 const { brokerUrl, databaseUrl, module, queue, settings, death } = JSON.parse(process.argv[2] ?? '') as ProcessArguments;
@@ -35,7 +35,7 @@ const consumer = createConsumer({
   metrics: createMetrics(),
   reach(window, subject) {
     if (death === null || window !== death.window || (death.subject !== null && subject !== death.subject)) return;
-    if (++passages === death.after) process.kill(process.pid, 'SIGKILL');
+    if (++passages === death.after) process.kill(process.pid, death.signal ?? 'SIGKILL');
   },
 });
 await consumer.run(abort.signal);

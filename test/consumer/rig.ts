@@ -7,7 +7,8 @@ import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES } from '../../src/contracts/payme
 import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { declareTopology } from '../../src/platform/broker/topology.ts';
 import { createConsumer, type ConsumerDependencies } from '../../src/platform/consumer/consumer.ts';
-import { createDeadQueueMover } from '../../src/platform/consumer/dead-queue-mover.ts';
+import { createDeadQueueMover, type MoverDependencies } from '../../src/platform/consumer/dead-queue-mover.ts';
+import { closeParked, type CloseOutcome } from '../../src/platform/consumer/close-parked.ts';
 import { redriveParked, type RedriveOutcome } from '../../src/platform/consumer/parked.ts';
 import { connectDatabase, type Database } from '../../src/platform/database/database.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
@@ -37,8 +38,9 @@ export interface Rig {
   readonly publish: (messages: readonly Outgoing[]) => Promise<void>;
   /** Starts a consumer; it is stopped when the test ends at the latest. */
   consume(options?: Partial<ConsumerDependencies>): Promise<Running>;
-  moveDead(): Promise<Running>;
+  moveDead(options?: Partial<MoverDependencies>): Promise<Running>;
   redrive(id: bigint): Promise<RedriveOutcome>;
+  close(id: bigint): Promise<CloseOutcome>;
   /** Messages in the queue that nobody holds. */
   readonly waiting: (queue?: string) => Promise<number>;
   /** Asked after all consumers have stopped: messages that were never acknowledged. */
@@ -55,6 +57,8 @@ export interface Outgoing {
   readonly messageId?: string;
   readonly headers?: Record<string, string>;
   readonly contentType?: string;
+  /** Time in the queue, ms, after which the broker gives it up. */
+  readonly expiresMs?: number;
 }
 
 /** Messages of payment `payNo`; each call makes new events. */
@@ -118,8 +122,9 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
     openChannel: () => connection.acquire(),
     publish: sender.publish,
     consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options })),
-    moveDead: () => start(createDeadQueueMover({ ...common, module: MODULE })),
+    moveDead: (options = {}) => start(createDeadQueueMover({ ...common, publishing: connection, confirmTimeoutMs: 5_000, module: MODULE, ...options })),
     redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id),
+    close: (id) => closeParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id, { by: 'alice', note: 'settled by hand' }),
     waiting: sender.waiting,
     async leftOver(queue) {
       await new Promise((resolve) => setTimeout(resolve, HANDED_BACK_AFTER_MS));
@@ -141,13 +146,14 @@ function connectSender(url: string) {
   const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });
   return {
     publish: async (messages: readonly Outgoing[]) => {
-      const envelope = ({ messageId, headers, contentType }: Outgoing) => ({
+      const envelope = ({ messageId, headers, contentType, expiresMs }: Outgoing) => ({
         routingKey: QUEUE,
         durable: true,
         mandatory: true,
         ...(messageId === undefined ? {} : { messageId }),
         ...(headers === undefined ? {} : { headers }),
         ...(contentType === undefined ? {} : { contentType }),
+        ...(expiresMs === undefined ? {} : { expiration: String(expiresMs) }),
       });
       await Promise.all(messages.map((message) => publisher.send(envelope(message), message.body)));
     },

@@ -176,6 +176,8 @@ export function start(world: World, overrides: Partial<ProjectorPorts> = {}): St
     reach: passWindow,
     checkpoints: checkpointStore(world),
     brokerTrouble: () => null,
+    explainNack: async () => 'a queue is full',
+    nackPauseMs: 100,
     instanceId: crypto.randomUUID(),
     clock: systemClock,
     metrics: createMetrics(),

@@ -6,7 +6,7 @@ import type { Database } from '../../platform/database/database.ts';
 export type Holdings = ReadonlyMap<ModuleName, ReadonlySet<string>>;
 
 /**
- * One query: which of `eventIds` each module holds, either in its ledger (applied or ignored) or parked. A parked
+ * One query: which of `eventIds` each module holds, either in its ledger or parked, or closed by a person. A parked
  * message that nobody could read has no event id of its own; it is known by the message id it travelled under.
  */
 export async function eventsHeld(db: Database, modules: readonly ModuleName[], eventIds: readonly string[]): Promise<Holdings> {
@@ -17,7 +17,7 @@ export async function eventsHeld(db: Database, modules: readonly ModuleName[], e
     WHERE module = ANY(${modules}::text[]) AND event_id = ANY(${eventIds}::text[]::uuid[])
     UNION
     SELECT module, COALESCE(event_id::text, headers->>${MESSAGE_ID_HEADER}) FROM parked_messages
-    WHERE module = ANY(${modules}::text[]) AND state = 'parked'
+    WHERE module = ANY(${modules}::text[]) AND state IN ('parked', 'closed')
       AND (event_id = ANY(${eventIds}::text[]::uuid[]) OR (event_id IS NULL AND headers->>${MESSAGE_ID_HEADER} = ANY(${eventIds}::text[])))`;
   for (const row of rows) held.get(row.module)?.add(row.event_id);
   return held;

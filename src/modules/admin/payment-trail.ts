@@ -10,8 +10,17 @@ import { sightOf, type StoreSights } from './store-sight.ts';
 /** What one module did with one event. */
 export type ModuleStep =
   | { readonly state: 'applied' | 'ignored'; readonly at: Date }
-  | { readonly state: 'parked'; readonly at: Date; readonly parkedId: bigint; readonly reason: string; readonly cause: string; readonly attempts: number }
+  | ({ readonly state: 'parked'; readonly at: Date } & WasParked)
+  /** A person has decided that the module does not apply it. */
+  | ({ readonly state: 'closed'; readonly at: Date; readonly by: string; readonly note: string } & WasParked)
   | { readonly state: 'waiting' };
+
+interface WasParked {
+  readonly parkedId: bigint;
+  readonly reason: string;
+  readonly cause: string;
+  readonly attempts: number;
+}
 
 export interface TrailEvent {
   readonly event: StoredEvent;
@@ -45,10 +54,10 @@ export async function readTrail(payNo: string, deps: TrailDeps): Promise<Trail> 
   ]);
   const stepOf = (module: ModuleName, eventId: string): ModuleStep => {
     const row = ledger.find((entry) => entry.module === module && entry.eventId === eventId);
-    if (row !== undefined) return { state: row.outcome === 'ignored' ? 'ignored' : 'applied', at: row.appliedAt };
-    const waiting = parked.find((entry) => entry.module === module && eventIdOf(entry) === eventId);
-    if (waiting === undefined) return { state: 'waiting' };
-    return { state: 'parked', at: waiting.parkedAt, parkedId: waiting.id, reason: waiting.reason, cause: waiting.cause, attempts: waiting.attempts };
+    if (row !== undefined && row.outcome !== 'closed') return { state: row.outcome === 'ignored' ? 'ignored' : 'applied', at: row.appliedAt };
+    const own = parked.filter((entry) => entry.module === module && eventIdOf(entry) === eventId);
+    const found = own.find(({ state }) => state === 'parked') ?? own[0];
+    return found === undefined ? { state: 'waiting' } : parkedStep(found);
   };
   // A place in front of a landmark that was found again: its confirm was seen. A number alone would say nothing.
   const isPassed = ({ position }: StoredEvent): boolean => landmark !== null && position >= 0n && position <= landmark.position;
@@ -60,10 +69,16 @@ export async function readTrail(payNo: string, deps: TrailDeps): Promise<Trail> 
   return { mismatch: mismatch?.message ?? null, events: trail };
 }
 
+function parkedStep({ id, state, parkedAt, resolvedAt, closedBy, closedNote, reason, cause, attempts }: ParkedMessage): ModuleStep {
+  const was = { parkedId: id, reason, cause, attempts };
+  if (state !== 'closed') return { state: 'parked', at: parkedAt, ...was };
+  return { state: 'closed', at: resolvedAt ?? parkedAt, by: closedBy ?? '', note: closedNote ?? '', ...was };
+}
+
 /** A message nobody could read has no event id of its own; it is found by the message id it came under. */
 function findParked(db: Database, eventIds: readonly string[]): Promise<ParkedMessage[]> {
   const unreadable = eventIds.map((id) => ({ eventId: null, headers: { path: [MESSAGE_ID_HEADER], equals: id } }));
-  return db.parkedMessage.findMany({ where: { state: 'parked', OR: [{ eventId: { in: [...eventIds] } }, ...unreadable] }, orderBy: { id: 'asc' } });
+  return db.parkedMessage.findMany({ where: { state: { in: ['parked', 'closed'] }, OR: [{ eventId: { in: [...eventIds] } }, ...unreadable] }, orderBy: { id: 'asc' } });
 }
 
 function eventIdOf(row: ParkedMessage): unknown {

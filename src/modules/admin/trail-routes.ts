@@ -7,10 +7,11 @@ import { readTrail, type ModuleStep, type TrailDeps, type TrailEvent } from './p
 import { verdictOf } from './trail-verdict.ts';
 
 const StepSchema = Type.Object({
-  state: Type.String({ description: 'applied | ignored | parked | waiting' }),
+  state: Type.String({ description: 'applied | ignored | parked | closed (by a person, unapplied) | waiting' }),
   at: Type.Optional(TimeSchema),
   afterMs: Type.Optional(Type.Integer({ description: 'From the recording of the event to this step' })),
   parked: Type.Optional(Type.Object({ id: DecimalString, reason: Type.String(), cause: Type.String(), attempts: Type.Integer() })),
+  closed: Type.Optional(Type.Object({ by: Type.String(), note: Type.String() })),
 });
 
 const TrailSchema = Type.Object({
@@ -55,7 +56,8 @@ function describeEvent({ event, checkpoint, modules }: TrailEvent) {
 function describeStep(step: ModuleStep, recordedAt: Date) {
   if (step.state === 'waiting') return { state: step.state };
   const times = { at: step.at.toISOString(), afterMs: step.at.getTime() - recordedAt.getTime() };
-  if (step.state !== 'parked') return { state: step.state, ...times };
+  if (step.state !== 'parked' && step.state !== 'closed') return { state: step.state, ...times };
   const { parkedId, reason, cause, attempts } = step;
-  return { state: step.state, ...times, parked: { id: parkedId.toString(), reason, cause, attempts } };
+  const closed = step.state === 'closed' ? { closed: { by: step.by, note: step.note } } : {};
+  return { state: step.state, ...times, parked: { id: parkedId.toString(), reason, cause, attempts }, ...closed };
 }

@@ -76,7 +76,8 @@ function deliveryOf(trail: readonly TrailEvent[]): Verdict {
   );
   if (parked.length > 0) return { state: 'attention', words: parked.join(' ') };
   const waiting = steps.filter(({ step }) => step.state === 'waiting');
-  if (waiting.length === 0) return { state: 'complete', words: 'Every module has done its part.' };
+  const closed = steps.flatMap(({ event, module, step }) => (step.state === 'closed' ? [`${event.type} was closed unapplied for ${module} by ${step.by}: ${step.note}`] : []));
+  if (waiting.length === 0) return { state: 'complete', words: ['Every module has done its part.', ...closed].join(' ') };
   const words = waiting.map(({ event, module, checkpoint }) =>
     checkpoint === 'passed' ? `${event.type} was published and waits for ${module}.` : `${event.type} is stored, not proven to be published, and waits for ${module}.`,
   );

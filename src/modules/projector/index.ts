@@ -2,6 +2,7 @@ import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import { MODULE_QUEUES } from '../../contracts/topology.ts';
 import { openConfirmPublisher } from '../../platform/broker/confirm-publisher.ts';
 import type { BrokerConnection } from '../../platform/broker/connect.ts';
+import { explainNack } from '../../platform/broker/full-queues.ts';
 import { keepBindings } from '../../platform/broker/keep-bindings.ts';
 import { declareTopology } from '../../platform/broker/topology.ts';
 import type { Database, Transaction } from '../../platform/database/database.ts';
@@ -28,6 +29,8 @@ export interface ProjectorDeps {
   readonly lookAtStore: ProjectorPorts['lookAtStore'];
   /** A connection that nothing is consumed on: the broker may block it. */
   readonly connection: BrokerConnection;
+  /** See full-queues.ts; without it the broker is taken for one that is not ours. */
+  readonly explainNack?: ProjectorPorts['explainNack'];
   readonly database: Database;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -38,6 +41,8 @@ export interface ProjectorDeps {
   readonly clock?: Clock;
   /** Time after which a dead owner's lease is over; LEASE_TTL_MS unless a test is in a hurry. */
   readonly leaseTtlMs?: number;
+  /** Time between two attempts after a nack; NACK_PAUSE_MS unless a test is in a hurry. */
+  readonly nackPauseMs?: number;
 }
 
 /** The worker that publishes every payment event on the exchange, in order, from the stored checkpoint on. */
@@ -59,6 +64,8 @@ export function createProjector(deps: ProjectorDeps): Projector {
     reach: deps.reach,
     checkpoints: createCheckpointStore(deps.database, PROJECTOR_NAME, deps.leaseTtlMs),
     brokerTrouble: () => connection.trouble,
+    explainNack: deps.explainNack ?? (() => explainNack(null, '/')),
+    ...(deps.nackPauseMs === undefined ? {} : { nackPauseMs: deps.nackPauseMs }),
     instanceId: deps.instanceId,
     clock: deps.clock ?? systemClock,
     metrics: deps.metrics,

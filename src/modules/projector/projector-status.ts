@@ -1,6 +1,6 @@
 import { FencedError, DependencyUnavailableError, StoreMismatchError, TopologyError } from '../../contracts/errors.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
-import { PublishFailure, type ConfirmPublisher } from '../../platform/broker/publisher.ts';
+import { PublishFailure, type ConfirmPublisher, type PublishFailureReason } from '../../platform/broker/publisher.ts';
 import { comparePositions } from '../../platform/event-store/position.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import type { WorkerHealth } from '../../platform/process/worker.ts';
@@ -10,6 +10,7 @@ import type { Lease } from './lease.ts';
 
 /** A failure is believed to be over when something was proven since, or when a channel was open and idle this long. */
 const WELL_AFTER_MS = 2000;
+const NACKED: PublishFailureReason = 'nacked';
 
 /** What the projector is doing; every phase knows only what is true in it. */
 export type ProjectorPhase =
@@ -26,6 +27,8 @@ export interface ProjectorStatus {
   proved(place: Place): void;
   /** A round ended with `error`. @returns the stable word under which it is counted. */
   failed(error: unknown): string;
+  /** What the nack that ended the last round means, for a person, as found out since. */
+  explained(meaning: string): void;
   readonly proven: Place | null;
   health(): WorkerHealth;
 }
@@ -83,6 +86,10 @@ export function createProjectorStatus(metrics: Metrics, brokerTrouble: () => str
       metrics.publishFailures.inc({ reason });
       metrics.publishInFlight.set(0);
       return reason;
+    },
+    explained(meaning) {
+      // Meanwhile it may be over, or another one.
+      if (failure?.startsWith(NACKED) === true) failure = `${NACKED}: ${meaning}`;
     },
     get proven() {
       return proven;

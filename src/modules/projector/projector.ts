@@ -1,5 +1,6 @@
 import { DependencyUnavailableError, FencedError, StoreMismatchError } from '../../contracts/errors.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
+import { PublishFailure } from '../../platform/broker/publisher.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { BEFORE_ALL, behindEvent, comparePositions } from '../../platform/event-store/position.ts';
@@ -26,6 +27,12 @@ const STANDBY_POLL_MS = 1000;
 /** A round that lasted this long was well; its failure starts over with the first delay. */
 const WELL_AFTER_MS = 60_000;
 
+/**
+ * After a nack one queue is full while all others have the message: each attempt gives them another copy of everything in
+ * flight. So it is repeated rarely; a person has to empty that queue anyway, and then waits half a minute at most.
+ */
+const NACK_PAUSE_MS = 30_000;
+
 export interface Projector extends Worker {
   /** Commit position this instance last knew to be stored as the checkpoint; null while it has not led. */
   position(): bigint | null;
@@ -39,6 +46,10 @@ export interface ProjectorPorts extends RoundPorts {
   lookAtStore(): Promise<unknown>;
   /** Why the broker takes nothing, with what helps; null when it does. */
   brokerTrouble(): string | null;
+  /** What a nack means and which queues can be it, for a person. Never rejects. */
+  explainNack(): Promise<string>;
+  /** NACK_PAUSE_MS unless a test is in a hurry. */
+  readonly nackPauseMs?: number;
   readonly instanceId: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -46,7 +57,7 @@ export interface ProjectorPorts extends RoundPorts {
 }
 
 export function runProjector(ports: ProjectorPorts): Projector {
-  const { checkpoints, clock, log } = ports;
+  const { checkpoints, clock, log, nackPauseMs = NACK_PAUSE_MS } = ports;
   const status = createProjectorStatus(ports.metrics, () => ports.brokerTrouble(), () => clock.monotonicMs());
   let stored: (() => Place) | null = null;
 
@@ -103,6 +114,7 @@ export function runProjector(ports: ProjectorPorts): Projector {
     const progress: RoundProgress = { opened: (publisher) => status.opened(publisher), confirmed: () => status.confirmed(), proved };
     proved(proven);
     const isOver = (): boolean => signal.aborted;
+    let told = '';
     for (let attempt = 1; !isOver(); attempt++) {
       const [from, startedAtMs] = [atLandmark(proven), clock.monotonicMs()];
       if (from !== proven) proved(from);
@@ -112,12 +124,21 @@ export function runProjector(ports: ProjectorPorts): Projector {
         if (error instanceof FencedError) onFenced(error);
         if (isOver()) return;
         if (error instanceof StoreMismatchError) return void status.failed(error);
-        if (proven !== from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) attempt = 1;
+        if (proven !== from || clock.monotonicMs() - startedAtMs > WELL_AFTER_MS) [attempt, told] = [1, ''];
         // That the broker is away has been said.
         log[ports.brokerTrouble() === null ? 'warn' : 'debug']({ event: 'projector.round-failed', reason: status.failed(error), error: describeError(error), proven: String(proven.position.commit), attempt });
-        await pause(backoffMs(attempt), signal);
+        if (!isNack(error)) await pause(backoffMs(attempt), signal);
+        else [told] = await Promise.all([explainNack(told), pause(nackPauseMs, signal)]);
       }
     }
+  }
+
+  /** @param told what was said of the nack before. @returns what is said of it now; only news is logged. */
+  async function explainNack(told: string): Promise<string> {
+    const meaning = await ports.explainNack();
+    status.explained(meaning);
+    if (meaning !== told) log.error({ event: 'projector.nacked', meaning, repeatedAfterMs: nackPauseMs });
+    return meaning;
   }
 
   return {
@@ -136,6 +157,10 @@ export function runProjector(ports: ProjectorPorts): Projector {
     position: () => stored?.().position.commit ?? null,
     provenPosition: () => status.proven?.position.commit ?? null,
   };
+}
+
+function isNack(error: unknown): boolean {
+  return error instanceof PublishFailure && error.reason === 'nacked';
 }
 
 function isStoreAway(error: unknown): boolean {

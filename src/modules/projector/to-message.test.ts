@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MESSAGE_BYTES_MAX } from '../../contracts/payment-messages.ts';
 import type { StoredEvent } from '../../platform/event-store/event-store.ts';
 import { toMessage } from './to-message.ts';
 
@@ -29,6 +30,20 @@ const SUCCEEDED: StoredEvent = {
 const bodyOf = (event: StoredEvent): unknown => JSON.parse(toMessage(event, 1n)!.body.toString());
 
 describe('toMessage', () => {
+  it.each([
+    ['the business key', (length: number) => ({ outBusinessId: 'x'.repeat(length) })],
+    ['a fact', (length: number) => ({ orderId: 'x'.repeat(length) })],
+    ['what takes six bytes for each character', (length: number) => ({ userId: '\u0001'.repeat(Math.ceil(length / 6)) })],
+  ])('makes no message that is too large for a broker, however large %s is: it goes without facts then', (_what, facts) => {
+    const event = (length: number) => ({ ...SUCCEEDED, data: { ...(SUCCEEDED.data as object), ...facts(length) } });
+    const large = toMessage(event(MESSAGE_BYTES_MAX), 1n)!;
+    expect(large.body.length).toBeLessThan(1_000);
+    expect(JSON.parse(large.body.toString())).toMatchObject({ eventId: SUCCEEDED.id, payment: {} });
+    const fits = toMessage(event(MESSAGE_BYTES_MAX - 10_000), 1n)!;
+    expect(fits.body.length).toBeGreaterThan(MESSAGE_BYTES_MAX - 11_000);
+    expect(fits.body.length).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
+  });
+
   it('gives a success the body of the original message row, with our facts beside it', () => {
     expect(bodyOf(SUCCEEDED)).toStrictEqual({
       id: '9007199254740993',

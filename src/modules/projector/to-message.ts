@@ -1,6 +1,6 @@
 import { isNewerThanKnown, upcastEvent } from '../../contracts/event-versions.ts';
 import { PAYMENT_STREAM_PREFIX } from '../../contracts/payment-events.ts';
-import { MESSAGE_HEADERS, MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES, type PaymentMessage, type PublishedEventType } from '../../contracts/payment-messages.ts';
+import { MESSAGE_BYTES_MAX, MESSAGE_HEADERS, MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES, type PaymentMessage, type PublishedEventType } from '../../contracts/payment-messages.ts';
 import { PAYNOTIFY_EXCHANGE } from '../../contracts/topology.ts';
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
 import type { StoredEvent } from '../../platform/event-store/event-store.ts';
@@ -49,7 +49,7 @@ const NO_FACTS: Fields = {};
  * Never throws, and what it returns can always be encoded: an event with missing fields is published with what it has,
  * so that the modules park it where an operator sees it, instead of it blocking every later event here. An event that a
  * later release wrote goes the same way: its facts may mean something else, so none are sent. Once this instance is up to
- * date, a replay in mode `reapply` sends them.
+ * date, a replay in mode `reapply` sends them. Likewise one whose message would be larger than a broker takes.
  * @param generation which adoption of the event store the event's position belongs to.
  */
 export function toMessage(event: StoredEvent, generation: bigint): OutgoingMessage | null {
@@ -58,8 +58,23 @@ export function toMessage(event: StoredEvent, generation: bigint): OutgoingMessa
   const data = isNewerThanKnown(event) ? NO_FACTS : fieldsOf(upcastEvent(event));
   const metadata = fieldsOf(event.metadata);
   const recordedAt = event.recordedAt.toISOString();
-  const body = {
-    id: event.position.toString(),
+  const encode = (facts: Fields): Buffer => Buffer.from(JSON.stringify(bodyOf(event, type, facts, recordedAt, generation)));
+  const body = encode(data);
+  return {
+    exchange: PAYNOTIFY_EXCHANGE,
+    routingKey: '',
+    body: body.length <= MESSAGE_BYTES_MAX ? body : encode(NO_FACTS),
+    messageId: id,
+    type,
+    timestampSeconds: Math.floor(event.recordedAt.getTime() / 1000),
+    headers: headersOf(event, recordedAt, metadata.traceparent),
+    ...correlationOf(metadata.$correlationId),
+  };
+}
+
+function bodyOf({ id, position }: StoredEvent, type: PublishedEventType, data: Fields, recordedAt: string, generation: bigint): Fields {
+  return {
+    id: position.toString(),
     messageType: MESSAGE_TYPES[type],
     businessKey1: data.outBusinessId,
     businessKey2: data.orderType,
@@ -70,16 +85,6 @@ export function toMessage(event: StoredEvent, generation: bigint): OutgoingMessa
     schemaVersion: MESSAGE_SCHEMA_VERSION,
     generation: Number(generation),
     payment: paymentOf(data),
-  };
-  return {
-    exchange: PAYNOTIFY_EXCHANGE,
-    routingKey: '',
-    body: Buffer.from(JSON.stringify(body)),
-    messageId: id,
-    type,
-    timestampSeconds: Math.floor(event.recordedAt.getTime() / 1000),
-    headers: headersOf(event, recordedAt, metadata.traceparent),
-    ...correlationOf(metadata.$correlationId),
   };
 }
 

@@ -13,6 +13,8 @@ export interface Brokers {
   open(url: string, log: Logger): void;
   /** Both connections. @throws DependencyUnavailableError before `open`. */
   opened(): { readonly publish: BrokerConnection; readonly consume: BrokerConnection };
+  /** Of the URL that was opened, `/` before. */
+  vhost(): string;
   queueDepth(queue: string): Promise<number | null>;
   health(): WorkerHealth;
   close(): Promise<void>;
@@ -20,9 +22,11 @@ export interface Brokers {
 
 /** @param privateBroker health of the broker that is started here, where there is one: why there is no URL yet. */
 export function createBrokers(privateBroker: () => WorkerHealth | undefined = () => undefined): Brokers {
+  let vhost = '/';
   let connections: { publish: BrokerConnection; consume: BrokerConnection } | null = null;
   return {
     open(url, log) {
+      vhost = decodeURIComponent(new URL(url).pathname.slice(1)) || '/';
       const outages = createOutageLog(log);
       connections = { publish: connectBroker(url, 'publish', log, outages), consume: connectBroker(url, 'consume', log, outages) };
     },
@@ -30,6 +34,7 @@ export function createBrokers(privateBroker: () => WorkerHealth | undefined = ()
       if (connections === null) throw new DependencyUnavailableError('broker', 'the broker is not started yet');
       return connections;
     },
+    vhost: () => vhost,
     queueDepth: async (queue) => (connections?.consume.state === 'connected' ? readQueueDepth(connections.consume, queue) : null),
     health() {
       const started = privateBroker();

@@ -1,7 +1,7 @@
 import type { ReachWindow } from '../process/window.ts';
 import type { Transaction } from '../database/database.ts';
 import { isReadable, type Delivery, type ReadableDelivery } from './delivery.ts';
-import { claimMessages, recordReplayOutcomes } from './ledger.ts';
+import { claimMessages, recordReplayOutcomes, reopenClosed } from './ledger.ts';
 import type { ModuleHandler } from './module-handler.ts';
 import { lockModule } from './module-lock.ts';
 import { outcomeOf, ParkReason, type Parking, type Settled } from './outcome.ts';
@@ -55,6 +55,8 @@ export async function applyWithin(transaction: Transaction, applying: Applying, 
     return [{ delivery, outcome: outcomeOf(delivery, actsOn, isFresh) }];
   });
   await execute(transaction, applying, settled);
+  const again = settled.flatMap(({ delivery, outcome }) => (outcome === 'applied' && known.has(delivery.parsed.message.eventId) ? [delivery.parsed.message.eventId] : []));
+  if (again.length > 0) await reopenClosed(transaction, module, again);
   await recordReplayOutcomes(transaction, module, settled);
   const restarted = settled.filter(({ delivery }) => delivery.deliveryCount > 0);
   await removeStarts(transaction, module, restarted.map(({ delivery }) => delivery.parsed.message.eventId));

@@ -1,3 +1,4 @@
+import type { PaymentMessage } from '../../contracts/payment-messages.ts';
 import type { ModuleName } from '../../contracts/topology.ts';
 import type { Database, Transaction } from '../database/database.ts';
 import type { ReadableDelivery } from './delivery.ts';
@@ -45,6 +46,18 @@ export async function claimMessages(transaction: Transaction, module: ModuleName
     WHERE fresh.event_id IS NULL`;
   const idsWhere = (isParked: boolean) => new Set(exceptions.flatMap((row) => (row.is_parked === isParked ? [row.event_id] : [])));
   return { known: idsWhere(false), behindParked: idsWhere(true) };
+}
+
+/** The module will not apply this message: a person has closed it. What the ledger holds already stays as it is. */
+export async function closeInLedger(transaction: Transaction, module: ModuleName, message: PaymentMessage): Promise<void> {
+  const { eventId, type, payment, id, generation, recordedAt } = message;
+  const row = { module, eventId, payNo: payment.payNo, eventType: type, position: BigInt(id), generation: BigInt(generation), recordedAt: new Date(recordedAt), outcome: 'closed' };
+  await transaction.effectLedger.createMany({ data: [row], skipDuplicates: true });
+}
+
+/** A replay in mode `reapply` has executed these again; what a person had closed is applied now. */
+export async function reopenClosed(transaction: Transaction, module: ModuleName, eventIds: readonly string[]): Promise<void> {
+  await transaction.effectLedger.updateMany({ where: { module, eventId: { in: [...eventIds] }, outcome: 'closed' }, data: { outcome: 'applied', appliedAt: new Date() } });
 }
 
 /** @returns those of `eventIds` that the module's ledger holds already; once true, it stays true. */

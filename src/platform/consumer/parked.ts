@@ -19,9 +19,11 @@ import { troubleOf } from './settle.ts';
  * last of them is done the payment counts as parked, so what arrives meanwhile parks behind and is reached by the same loop.
  */
 
+export type ParkedState = 'parked' | 'redriven' | 'closed';
+
 export interface ParkedQuery {
   readonly module?: ModuleName;
-  readonly state?: 'parked' | 'redriven';
+  readonly state?: ParkedState;
   readonly payNo?: string;
   /** Rows at most. */
   readonly limit: number;
@@ -30,7 +32,9 @@ export interface ParkedQuery {
 }
 
 /** @returns newest first. */
-export async function listParked(db: Database, { limit, before, ...where }: ParkedQuery): Promise<ParkedMessage[]> {
+export async function listParked(db: Database, { module, state, payNo, limit, before }: ParkedQuery): Promise<ParkedMessage[]> {
+  // Each by its name: whatever else a caller's object holds must not become a condition.
+  const where = { ...(module === undefined ? {} : { module }), ...(state === undefined ? {} : { state }), ...(payNo === undefined ? {} : { payNo }) };
   return db.parkedMessage.findMany({
     where: { ...where, ...(before === undefined ? {} : { id: { lt: before } }) },
     orderBy: { id: 'desc' },
@@ -54,12 +58,14 @@ export type RowOutcome =
   | { readonly outcome: 'unparseable'; readonly cause: string }
   /** An older message of the same payment is parked too and must go first. Nothing was executed. */
   | { readonly outcome: 'behind-parked'; readonly headId: bigint }
-  | { readonly outcome: 'already-redriven' }
+  | { readonly outcome: 'already-redriven' | 'already-closed' }
   | { readonly outcome: 'not-found' };
+
+export type FollowerOutcome = RowOutcome & { readonly id: bigint };
 
 export type RedriveOutcome = RowOutcome & {
   /** Messages of the same payment that waited behind it, in the order they were tried; the last may be still failing. */
-  readonly followers: readonly (RowOutcome & { readonly id: bigint })[];
+  readonly followers: readonly FollowerOutcome[];
 };
 
 /**
@@ -73,17 +79,25 @@ export async function redriveParked(dependencies: RedriveDependencies, id: bigin
   if (row === null || handler === undefined) return { outcome: 'not-found', followers: [] };
 
   const first = await redriveRow(dependencies, handler, id);
-  const followers: (RowOutcome & { id: bigint })[] = [];
-  let last = first;
-  while (row.payNo !== null && isDone(last)) {
-    const next = await firstParked(dependencies.db, handler.module, row.payNo).catch(rethrow);
-    if (next === null) break;
-    last = await redriveRow(dependencies, handler, next);
-    followers.push({ ...last, id: next });
-  }
+  const followers = isDone(first) && row.payNo !== null ? await redriveFollowers(dependencies, handler, row.payNo, () => true) : [];
   await refreshParkedGauge({ ...dependencies, module: handler.module });
   dependencies.log.info({ event: 'message.redriven', id: String(id), module: handler.module, outcome: first.outcome, followers: followers.length });
   return { ...first, followers };
+}
+
+/**
+ * Executes what is parked of one payment, oldest first, until one fails again or is none of those that `goesOn` lets go on.
+ * @param goesOn told why the row is parked.
+ */
+export async function redriveFollowers(dependencies: RedriveDependencies, handler: ModuleHandler, payNo: string, goesOn: (reason: string) => boolean): Promise<FollowerOutcome[]> {
+  const followers: FollowerOutcome[] = [];
+  for (;;) {
+    const next = await firstParked(dependencies.db, handler.module, payNo).catch(rethrow);
+    if (next === null || !goesOn(next.reason)) return followers;
+    const outcome = await redriveRow(dependencies, handler, next.id);
+    followers.push({ ...outcome, id: next.id });
+    if (!isDone(outcome)) return followers;
+  }
 }
 
 function isDone({ outcome }: RowOutcome): boolean {
@@ -105,8 +119,8 @@ async function redriveWithin(transaction: Transaction, dependencies: RedriveDepe
   await lockModule(transaction, handler.module);
   const row = await transaction.parkedMessage.findUnique({ where: { id } });
   if (row === null) return { outcome: 'not-found' };
-  if (row.state !== 'parked') return { outcome: 'already-redriven' };
-  const head = row.payNo === null ? id : await firstParked(transaction, handler.module, row.payNo);
+  if (row.state !== 'parked') return { outcome: row.state === 'closed' ? 'already-closed' : 'already-redriven' };
+  const head = row.payNo === null ? id : ((await firstParked(transaction, handler.module, row.payNo))?.id ?? null);
   if (head !== null && head !== id) return { outcome: 'behind-parked', headId: head };
 
   const delivery = fromParked(row.body, row.headers as Record<string, unknown>);
@@ -126,9 +140,8 @@ function doneWord(outcome: Outcome | undefined): 'applied' | 'already-applied' |
   return outcome;
 }
 
-async function firstParked(db: Transaction | Database, module: ModuleName, payNo: string): Promise<bigint | null> {
-  const row = await db.parkedMessage.findFirst({ where: { module, payNo, state: 'parked' }, orderBy: { id: 'asc' }, select: { id: true } });
-  return row?.id ?? null;
+function firstParked(db: Transaction | Database, module: ModuleName, payNo: string): Promise<{ id: bigint; reason: string } | null> {
+  return db.parkedMessage.findFirst({ where: { module, payNo, state: 'parked' }, orderBy: { id: 'asc' }, select: { id: true, reason: true } });
 }
 
 /** The failed transaction is rolled back, so this is one of its own; a row that was redriven meanwhile stays as it is. */
@@ -136,7 +149,8 @@ async function recordFailure(db: Database, id: bigint, reason: string, cause: st
   await db.parkedMessage.updateMany({ where: { id, state: 'parked' }, data: { reason, cause: cause.replaceAll('\0', ''), redriveCount: { increment: 1 } } });
 }
 
-function rethrow(error: unknown): never {
+/** @throws DependencyUnavailableError when the database was at fault, otherwise `error` itself. */
+export function rethrow(error: unknown): never {
   const trouble = troubleOf(error);
   if (trouble.kind !== 'infrastructure') throw error;
   throw new DependencyUnavailableError('database', trouble.cause, { cause: error });

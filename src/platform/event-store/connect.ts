@@ -5,6 +5,7 @@ import { openConnection } from './connection.ts';
 import { createConnectionSlot } from './connection-slot.ts';
 import type { EventStore } from './event-store.ts';
 import { follow } from './follow.ts';
+import { probe } from './probe.ts';
 import { readAllPage, readEventAt, readHeadPosition, readStream } from './read.ts';
 import type { Logger } from '../observe/logger.ts';
 
@@ -44,6 +45,7 @@ export function connectEventStore(connectionString: string, log: Logger): EventS
         () => false,
       );
     },
+    probe: (deadlineMs) => probe(slot, deadlineMs),
     dispose: () => slot.close(),
   };
   return store;

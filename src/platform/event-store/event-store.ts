@@ -63,6 +63,8 @@ export interface EventStore {
   follow(from: Position, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void>;
   /** Whether the store answers within the deadline; never throws. */
   ping(deadlineMs: number): Promise<boolean>;
+  /** Appends an event of no meaning to a stream that keeps one. @throws DependencyUnavailableError when it was not taken. */
+  probe(deadlineMs: number): Promise<void>;
   /** Cancels what is in flight and closes the connection, within 1 s. Later calls fail as unavailable. */
   dispose(): Promise<void>;
 }

@@ -22,7 +22,7 @@ const PartSchema = Type.Object({
 
 const HealthSchema = Type.Object({
   ready: Type.Boolean({ description: 'Every dependency and worker is ok, or works with a warning' }),
-  acceptsWebhooks: Type.Boolean({ description: 'The event store is there: webhooks are accepted, whatever else is missing' }),
+  acceptsWebhooks: Type.Boolean({ description: 'The event store is there, has room, and took the last append: webhooks are accepted, whatever else is missing' }),
   dependencies: Type.Record(Type.String(), PartSchema),
   workers: Type.Record(Type.String(), PartSchema),
 });
