@@ -182,7 +182,7 @@ export interface PaymentNotificationResolved {
 }
 
 /**
- * One provider has told so much of one payment that no more of it is stored, except for what moves money. Internal, once
+ * One account has told so much of one payment that no further failed attempt is stored (fact-limit.ts). Internal, once
  * for each payment and account; a work item is made of it.
  */
 export interface PaymentNotificationsLimited extends Omit<ProviderFacts, 'notificationId'> {

@@ -28,10 +28,12 @@ export function refundEvent(money: ReturnedMoney, facts: Facts, paid: bigint, no
  * taken off the later one. So the same is known in the end in whatever order it was told.
  */
 function isNewRefund(before: ReturnedMoney, after: ReturnedMoney, refundId: string | null): boolean {
+  const known = refundId === null ? undefined : before.refunds.get(refundId);
+  const now = refundId === null ? undefined : after.refunds.get(refundId);
+  // A sum under a known id, dated anew by each notice (Alipay without `gmt_refund`), is news only behind a failure.
+  const isSumAgain = known?.done != null && now?.amount === null && before.told?.total === after.told?.total;
+  if (isSumAgain && [...before.refunds.values()].every(({ failed }) => failed === null)) return false;
   if (after.told !== before.told) return true;
-  if (refundId === null) return false;
-  const known = before.refunds.get(refundId);
-  const now = after.refunds.get(refundId);
   return known?.done?.at !== now?.done?.at || known?.amount !== now?.amount;
 }
 

@@ -106,6 +106,8 @@ const TABLE: readonly Row[] = [
   ['refunded in part, as a sum: the amount of the same refund', after(success, sum), refund, 'PaymentRefunded r1 500 500'],
   ['refunded in part: the same refund as a sum', after(success, refund), sum, 'PaymentRefunded r1 null 500'],
   ['refunded in part: a smaller amount of the same refund does not replace the larger', after(success, refund, { ...refund, refundAmount: '400', refundedTotal: '600' }), { ...refund, refundId: 'r2', refundAmount: '700' }, 'PaymentRefunded r2 700 1200'],
+  ['a sum under its id, dated anew', after(success, sum), { ...sum, notificationId: 'n2', refundedAt: '2026-11-24T09:00:00.000Z' }, 'duplicate fact'],
+  ['a sum under its id, dated anew behind a failure', after(success, sum, refundFailed), { ...sum, notificationId: 'n2', refundedAt: '2026-11-24T09:00:00.000Z' }, 'PaymentRefunded r1 null 500'],
   ['a sum without an id', after(success), { ...sum, refundId: null }, 'PaymentRefunded null null 500'],
   ['a sum without an id, once more', after(success, { ...sum, refundId: null }), { ...sum, refundId: null, notificationId: 'n2' }, 'duplicate fact'],
   ['a sum without an id, of refunds that were told one by one', after(success, refund), { ...sum, refundId: null }, 'PaymentRefunded null null 500'],

@@ -2,7 +2,7 @@ import type { PaymentDisputeClosed, PaymentDisputed, PaymentRefunded, PaymentRef
 
 /*
  * What went back of a payment, from what was told. The net total follows from the facts and their times by the provider's
- * clock, never from the order in which they were told:
+ * clock; the order in which they were told only decides between facts of one instant:
  *
  *     a refund counts            when it was told as done, and not as failed at that time or later
  *     refunds                    the larger of the counting refunds' sum and the last sum told, less what failed after that

@@ -18,7 +18,7 @@ const REASON_UNKNOWN = 'unknown';
 /** Stripe's own refund of what was authorised and never captured: nothing was paid. */
 const NEVER_PAID = 'expired_uncaptured_charge';
 
-const Refund = Type.Object({ id: Id, payment_intent: Id, amount: PositiveAmount, currency: Currency, created: Seconds, status: Type.String() });
+const Refund = Type.Object({ id: Id, payment_intent: Id, amount: PositiveAmount, currency: Currency, created: Seconds, status: Type.Optional(Type.Union([Type.String(), Type.Null()])) });
 const RefundedCharge = Type.Object({
   id: Id, payment_intent: Id, amount: PositiveAmount, amount_captured: Type.Optional(Amount), amount_refunded: PositiveAmount, currency: Currency,
 });
@@ -26,7 +26,7 @@ const RefundedCharge = Type.Object({
 export const readRefund = ofAnIntent(reader(Refund, readOneRefund));
 export const readRefundedCharge = ofAnIntent(reader(RefundedCharge, readSumOfRefunds));
 
-/** A refund may fail after it has succeeded. */
+/** A refund may fail after it has succeeded. One that says no status (Stripe's own type allows null) tells of nothing yet. */
 function readOneRefund(refund: Static<typeof Refund>, { at, ...about }: Context, object: object): Reading {
   const { amount: refundAmount, currency } = moneyOf(refund.amount, refund.currency);
   if (refundAmount === null) return malformed('/data/object/amount');
