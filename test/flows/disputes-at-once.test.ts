@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { signStripeBody, type StripeSigningKey } from '../../src/modules/payments/providers/sign-stripe.ts';
 import { openSite, type Site } from '../harness/site.ts';
+import { tellStripe } from '../harness/stripe-events.ts';
 
 /* A dispute and that its money is withdrawn, which Stripe tells in the same second: both are kept, whoever is first. */
 const PAYMENTS = 60;
@@ -12,14 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-let sent = 0;
-async function tell(type: string, object: object): Promise<number> {
-  const key = site.signingKeys.find((candidate): candidate is StripeSigningKey => candidate.provider === 'stripe') as StripeSigningKey;
-  const body = JSON.stringify({ id: `evt_${process.pid}_${++sent}`, object: 'event', created: START, type, livemode: key.livemode, data: { object } });
-  const response = await fetch(`${site.app.url}/webhooks/stripe/${key.account}`, { method: 'POST', headers: signStripeBody(key.secret, body, Math.floor(Date.now() / 1_000)), body });
-  await response.arrayBuffer();
-  return response.status;
-}
+const tell = (type: string, object: object): Promise<number> => tellStripe(site, type, object, START);
 
 it('two facts of one dispute that come at once are both kept', async () => {
   const lost: string[] = [];

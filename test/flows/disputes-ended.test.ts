@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { signStripeBody, type StripeSigningKey } from '../../src/modules/payments/providers/sign-stripe.ts';
 import type { OpenPayment } from '../harness/shop.ts';
 import { openSite, type Site } from '../harness/site.ts';
+import { tellStripe } from '../harness/stripe-events.ts';
 import { until } from '../harness/until.ts';
 
 /* The end of a dispute is its end, whatever is told of it afterwards: its work item is not opened again by what happened before, or with it. */
@@ -14,14 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-let sent = 0;
-async function tell(type: string, object: object, seconds: number): Promise<void> {
-  const key = site.signingKeys.find((candidate): candidate is StripeSigningKey => candidate.provider === 'stripe') as StripeSigningKey;
-  const body = JSON.stringify({ id: `evt_${process.pid}_${++sent}`, object: 'event', created: START + seconds, type, livemode: key.livemode, data: { object } });
-  const response = await fetch(`${site.app.url}/webhooks/stripe/${key.account}`, { method: 'POST', headers: signStripeBody(key.secret, body, Math.floor(Date.now() / 1_000)), body });
-  await response.arrayBuffer();
-  expect(response.status).toBe(200);
-}
+const tell = async (type: string, object: object, seconds: number): Promise<void> => expect(await tellStripe(site, type, object, START + seconds)).toBe(200);
 
 type Told = readonly [what: string, seconds: number, status?: string];
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { signStripeBody, type StripeSigningKey } from '../../src/modules/payments/providers/sign-stripe.ts';
 import type { OpenPayment } from '../harness/shop.ts';
 import { openSite, type Site } from '../harness/site.ts';
+import { nowSeconds, tellStripe } from '../harness/stripe-events.ts';
 import { until } from '../harness/until.ts';
 
 /*
@@ -25,18 +25,7 @@ interface WorkItem {
   readonly dueBy: string | null;
 }
 
-let sent = 0;
-const nowSeconds = (): number => Math.floor(Date.now() / 1_000);
-
-/** A Stripe event as it comes, signed now. */
-async function tell(type: string, object: object, created = nowSeconds()): Promise<number> {
-  const key = site.signingKeys.find((candidate): candidate is StripeSigningKey => candidate.provider === 'stripe') as StripeSigningKey;
-  const event = { id: `evt_${process.pid}_${++sent}`, object: 'event', api_version: '2025-09-30', created, type, livemode: key.livemode, data: { object } };
-  const body = JSON.stringify(event);
-  const response = await fetch(`${site.app.url}/webhooks/stripe/${key.account}`, { method: 'POST', headers: signStripeBody(key.secret, body, nowSeconds()), body });
-  await response.arrayBuffer();
-  return response.status;
-}
+const tell = (type: string, object: object): Promise<number> => tellStripe(site, type, object);
 
 const trade = ({ payNo }: OpenPayment): string => `pi_${payNo}`;
 const paid = (payment: OpenPayment) => ({ id: trade(payment), object: 'payment_intent', status: 'succeeded', amount: 19_900, amount_received: 19_900, currency: 'cny', metadata: { payNo: payment.payNo } });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { signStripeBody, type StripeSigningKey } from '../../src/modules/payments/providers/sign-stripe.ts';
 import { openSite, type Site } from '../harness/site.ts';
+import { tellStripe } from '../harness/stripe-events.ts';
 import { until } from '../harness/until.ts';
 
 /* What an operator has dealt with is one thing, and what fails after it was paid off is another: nobody has dealt with that. */
@@ -13,14 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-let sent = 0;
-async function tell(type: string, object: object, seconds: number): Promise<void> {
-  const key = site.signingKeys.find((candidate): candidate is StripeSigningKey => candidate.provider === 'stripe') as StripeSigningKey;
-  const body = JSON.stringify({ id: `evt_${process.pid}_${++sent}`, object: 'event', created: START + seconds, type, livemode: key.livemode, data: { object } });
-  const response = await fetch(`${site.app.url}/webhooks/stripe/${key.account}`, { method: 'POST', headers: signStripeBody(key.secret, body, Math.floor(Date.now() / 1_000)), body });
-  await response.arrayBuffer();
-  expect(response.status).toBe(200);
-}
+const tell = async (type: string, object: object, seconds: number): Promise<void> => expect(await tellStripe(site, type, object, START + seconds)).toBe(200);
 
 it('a refund that fails after a settled one was made again opens the item', async () => {
   const { payNo } = await site.shop.openPayment({ provider: 'stripe' });
