@@ -2,7 +2,7 @@
 #   docker build -t paynotify .                                     everything in one container, on one volume
 #   docker build -t paynotify:application --target application .    the application alone, servers by environment
 #
-#   docker run -d --name paynotify -p 8080:8080 -v paynotify-data:/var/lib/paynotify --stop-timeout 60 paynotify
+#   docker run -d --name paynotify -p 8080:8080 -v paynotify-data:/var/lib/paynotify --stop-timeout 90 paynotify
 #
 # The program runs its TypeScript as it is (Node strips the types), so there is nothing to compile but Prisma's client.
 
