@@ -23,6 +23,8 @@ const CLOSED = done('PaymentClosed');
 const refunded = (refundedTotal: string): TrailEvent => done('PaymentRefunded', { amount: '1999', currency: 'CNY', refundedTotal });
 const rejected = (id: string): TrailEvent => internal('PaymentNotificationRejected', { reason: 'completed-without-payment' }, id);
 const failed = (refundedTotal: string, refundDue: string): TrailEvent => done('PaymentRefundFailed', { amount: '1999', currency: 'CNY', refundedTotal, refundDue });
+const disputed = (outcome: string | null): TrailEvent => done('PaymentDisputed', { amount: '1999', currency: 'CNY', disputeId: 'd1', outcome, refundedTotal: '0' });
+const ended = (outcome: string, refundedTotal: string): TrailEvent => done('PaymentDisputeClosed', { amount: '1999', currency: 'CNY', disputeId: 'd1', outcome, refundedTotal });
 const resolved = (notificationEventId: string): TrailEvent => internal('PaymentNotificationResolved', { notificationEventId });
 const DONE = 'Every module has done its part.';
 const WORK = 'Unless settled, it is among the work items.';
@@ -45,7 +47,10 @@ test.each<[string, TrailEvent[], string, string]>([
   ['refunded, and the refund failed', [REQUESTED, SUCCEEDED, refunded('1999'), failed('0', '1999')], 'complete', `Paid. Of failed refunds 1999 minor units are to be given back again. ${WORK} ${DONE}`],
   ['refunded after a refund had failed', [REQUESTED, SUCCEEDED, refunded('500'), failed('0', '500'), refunded('500')], 'complete', `Paid and partly refunded (500 of 1999 minor units, CNY). ${DONE}`],
   ['less than asked for was paid, and refunded', [REQUESTED, done('PaymentSucceeded', { paidAmount: '1000' }), refunded('1000')], 'complete', `Paid and refunded in full. ${DONE}`],
-  ['disputed', [REQUESTED, SUCCEEDED, done('PaymentDisputed', { amount: '1999', currency: 'CNY', refundedTotal: '0' })], 'complete', `Paid. It was disputed. ${WORK} ${DONE}`],
+  ['disputed', [REQUESTED, SUCCEEDED, disputed(null)], 'complete', `Paid. It was disputed. ${WORK} ${DONE}`],
+  ['disputed, and lost', [REQUESTED, SUCCEEDED, ended('lost', '1999')], 'complete', `Paid and refunded in full. It was disputed. ${WORK} ${DONE}`],
+  ['disputed, and won', [REQUESTED, SUCCEEDED, disputed(null), ended('won', '0')], 'complete', `Paid. It was disputed. ${DONE}`],
+  ['disputed, and won, with what was before told behind it', [REQUESTED, SUCCEEDED, ended('won', '0'), disputed('won')], 'complete', `Paid. It was disputed. ${DONE}`],
   ['cut off', [{ ...SUCCEEDED, event: { ...SUCCEEDED.event, revision: 2n } }], 'attention', `The events in front of revision 2 are gone: the payment's stream was truncated. Paid. ${DONE}`],
   ['contradicted', [REQUESTED, rejected('a')], 'attention', 'Requested; the provider has reported no result. Rejected notifications that contradict what is known: 1 (completed-without-payment). There is nothing to deliver to the modules.'],
   ['contradicted twice, once resolved', [REQUESTED, rejected('a'), rejected('b'), SUCCEEDED, resolved('a')], 'attention', `Paid. Rejected notifications that contradict what is known: 1 (completed-without-payment). ${DONE}`],

@@ -1,4 +1,4 @@
-import { RESOLVED_EVENT_TYPE, type PaymentNotificationResolved, type PaymentRefunded } from '../../contracts/payment-events.ts';
+import { RESOLVED_EVENT_TYPE, type PaymentDisputed, type PaymentNotificationResolved, type PaymentRefunded } from '../../contracts/payment-events.ts';
 import { MONEY_RETURNED_TYPES } from '../../contracts/payment-messages.ts';
 import type { Trail, TrailEvent } from './payment-trail.ts';
 
@@ -33,9 +33,9 @@ function paymentWords(trail: readonly TrailEvent[]): string {
     const refund = refundWords(trail);
     const { refundDue = '0' } = lastReturned(trail) ?? {};
     // What has come back in full is no longer anybody's work.
-    const isWork = (told.has('PaymentClosed') && refund !== REFUNDED_IN_FULL) || refundDue !== '0' || told.has('PaymentDisputed') || told.has('PaymentNotificationsLimited');
+    const isWork = (told.has('PaymentClosed') && refund !== REFUNDED_IN_FULL) || refundDue !== '0' || hasDisputeToSettle(trail) || told.has('PaymentNotificationsLimited');
     const again = refundDue === '0' ? '' : ` Of failed refunds ${refundDue} minor units are to be given back again.`;
-    return `${paid}${refund}.${again}${told.has('PaymentDisputed') ? ' It was disputed.' : ''}${isWork ? ' Unless settled, it is among the work items.' : ''}`;
+    return `${paid}${refund}.${again}${told.has('PaymentDisputed') || told.has('PaymentDisputeClosed') ? ' It was disputed.' : ''}${isWork ? ' Unless settled, it is among the work items.' : ''}`;
   }
   if (told.has('PaymentClosed')) return 'Closed unpaid.';
   if (told.has('PaymentAttemptFailed')) return 'Not paid: an attempt failed.';
@@ -58,6 +58,16 @@ function refundWords(trail: readonly TrailEvent[]): string {
   const paid = trail.find(({ event }) => event.type === 'PaymentSucceeded')?.event.data as { readonly paidAmount?: string } | undefined;
   const amount = paid?.paidAmount ?? last.amount;
   return BigInt(refundedTotal) >= BigInt(amount) ? REFUNDED_IN_FULL : ` and partly refunded (${refundedTotal} of ${amount} minor units, ${currency})`;
+}
+
+/** One that is open, or lost: that waits until somebody has booked it. The last event of each dispute says how it ended, if it has. */
+function hasDisputeToSettle(trail: readonly TrailEvent[]): boolean {
+  const outcomes = new Map<string, string | null>();
+  for (const { event } of trail.filter(({ event: { type } }) => type === 'PaymentDisputed' || type === 'PaymentDisputeClosed')) {
+    const { disputeId, outcome } = event.data as Pick<PaymentDisputed, 'disputeId' | 'outcome'>;
+    outcomes.set(disputeId, outcome);
+  }
+  return [...outcomes.values()].some((outcome) => outcome === null || outcome === 'lost');
 }
 
 /** Reasons of those rejected, and not resolved since: by an operator, or because what they waited for came. */
