@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import { DependencyUnavailableError } from '../../src/contracts/errors.ts';
 import { generateDemoAccounts, readProviderAccounts } from '../../src/modules/payments/index.ts';
 import { PROBE_INTERVAL_MS, watchAppends } from '../../src/platform/event-store/append-health.ts';
 import { connectEventStore } from '../../src/platform/event-store/connect.ts';
+import type { EventStore } from '../../src/platform/event-store/event-store.ts';
 import { PROBE_STREAM } from '../../src/platform/event-store/probe.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { canMountSmallDisk, mountSmallDisk } from '../contracts/event-store/small-disk.ts';
@@ -88,8 +90,30 @@ mounted(`of a store that is not ours it follows from appends, and while none com
     nowMs += PROBE_INTERVAL_MS;
     expect(await look(LOOK_MS)).toEqual(OK);
   }
-  // Two probes worked: the first of them is gone.
-  expect(await client.readStream(PROBE_STREAM)).toMatchObject([{ revision: 1n }]);
+  // Three probes worked: the first two of them are gone.
+  expect(await client.readStream(PROBE_STREAM)).toMatchObject([{ revision: 2n }]);
+});
+
+mounted(`an idle store that is not ours is tried once a minute, so that a full disk is seen before the first webhook is refused${NEEDS}`, async () => {
+  const { client, fill, free } = await storeOnSmallDisk();
+  let nowMs = 0;
+  const { look } = watchAppends(client, null, () => nowMs);
+  expect(await look(LOOK_MS)).toEqual(OK);
+  expect(await client.readStream(PROBE_STREAM)).toMatchObject([{ type: 'AppendProbed', revision: 0n }]);
+  await fill();
+  nowMs = PROBE_INTERVAL_MS - 1;
+  expect(await look(LOOK_MS)).toEqual(OK);
+  nowMs = PROBE_INTERVAL_MS;
+  expect(await look(LOOK_MS)).toMatchObject({ status: 'degraded' });
+  await free();
+  nowMs = 2 * PROBE_INTERVAL_MS;
+  expect(await look(LOOK_MS)).toEqual(OK);
+});
+
+it('a probe that is refused for lack of rights says nothing of the streams of payments', async () => {
+  const denied = new DependencyUnavailableError('event-store', 'a probe of the event store was refused', { cause: Object.assign(new Error('Access Denied'), { type: 'access-denied', code: 7 }) });
+  const { look } = watchAppends({ ping: async () => true, probe: () => Promise.reject(denied) } as unknown as EventStore, null);
+  expect(await look(LOOK_MS)).toEqual(OK);
 });
 
 it('says of a store that is away that it does not answer', async () => {
