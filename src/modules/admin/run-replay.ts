@@ -14,7 +14,7 @@ import { createProvenPublishing, type OpenPublisher, type ProvenPublishing } fro
 import { isPublished, PAYMENT_STREAMS } from './published-events.ts';
 import { planChunks, type Chunk, type PageOfReplay } from './replay-plan.ts';
 import type { LookAtStore } from './store-sight.ts';
-import { finishReplay, modulesOf, recordUnreadable, releaseClaim, renewClaim, storeProgress } from './replay-store.ts';
+import { finishReplay, modulesOf, recordUnreadable, renewClaim, storeProgress } from './replay-store.ts';
 
 /*
  * Order, per page: the store is the bound one → per chunk: read → publish → every message confirmed → window `replay.published` → store progress. A crash
@@ -54,12 +54,10 @@ export async function runReplay(replay: Replay, deps: RunReplayDeps, signal: Abo
   const publishing = createProvenPublishing(deps.openPublisher);
   try {
     const ending = await publishAll(replay, deps, publishing, signal);
-    if (ending === 'cancelled') await finishReplay(deps.db, replay.id, 'cancelled');
+    if (ending === 'cancelled') await finishReplay(deps.db, replay.id, 'cancelled', { owner: deps.owner });
     deps.log.info({ event: `replay.${ending}`, replayId: replay.id, module: replay.module, mode: replay.mode, durationMs: Math.round(performance.now() - startedAt) });
   } finally {
     await publishing.close();
-    // Best effort: without it the next runner waits until the claim has run out.
-    await releaseClaim(deps.db, replay.id, deps.owner).catch(() => undefined);
   }
 }
 
