@@ -1,6 +1,7 @@
 import { paymentStream } from '../../contracts/payment-events.ts';
 import type { Replay } from '../../generated/prisma/client.ts';
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
+import { readGenerationAt } from '../../platform/consumer/generations.ts';
 import { lastBefore } from '../../platform/consumer/ledger-places.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
@@ -66,12 +67,14 @@ async function publishAll(replay: Replay, deps: RunReplayDeps, publishing: Prove
   if (replay.state === 'cancelling') return 'cancelled';
   let at = replay.nextPosition;
   let readFrom = await readingStart(replay, deps.db);
+  const generationAt = await readGenerationAt(deps.db, replay.generation);
+  const toMessage = (event: StoredEvent) => deps.toMessage(event, generationAt(event.position));
   const chunkSize = Math.min(CHUNK_SIZE_MAX, Math.max(1, Math.ceil(replay.ratePerSecond / CHUNKS_PER_SECOND)));
   while (at < replay.toPosition) {
     // Another adoption began: its end of this replay is on its way.
     if ((await deps.lookAtStore()).generation !== replay.generation) return 'lost';
     const page = replay.payNo === null ? await readPage(readFrom, at, replay.toPosition, deps) : await readPayment(replay.payNo, at, replay.toPosition, deps);
-    for (const chunk of planChunks(await withHoldings(page, replay, deps.db), chunkSize, replay, deps.toMessage)) {
+    for (const chunk of planChunks(await withHoldings(page, replay, deps.db), chunkSize, replay, toMessage)) {
       const ending = await publishChunk(chunk, at, replay, deps, publishing, signal);
       if (ending !== 'published') return ending;
       if (chunk.upTo > at) at = chunk.upTo;
