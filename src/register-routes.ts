@@ -39,7 +39,7 @@ export async function registerRoutes(server: Server, parts: Parts, refusals: Web
       await operators.register(notificationRoutes({ ...evaluating, db, recordAction: (...action) => recordAction(db, ...action) }));
       await operators.register(callbacks.routes);
       await operators.register(
-        adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, ...sightsOf(binding), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan, actor), queueDepth: (queue) => brokers.queueDepth(queue) }),
+        adminRoutes({ db, store, log, metrics, now, handlers: HANDLERS, ...sightsOf(binding), planAdoption: () => binding.plan(), adopt: (...adopting) => binding.adopt(...adopting), queueDepth: (queue) => brokers.queueDepth(queue) }),
       );
       await operators.register(workItemRoutes({ db, now, recordAction: (...action) => recordAction(db, ...action), refundedTotals: (payNos) => refundedTotals(db, payNos) }));
     },

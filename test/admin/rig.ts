@@ -72,7 +72,7 @@ export async function createRig(eventStore: Partial<EventStoreServerOptions> = {
   const binding = bindStore(db, store, { readCheckpoint });
   await binding.look();
   const sights = { lookAtStore: binding.look, lastSharedEvent: binding.lastSharedEvent };
-  const app = await openApp({ ...common, ...sights, handlers: modules, now: () => new Date(), planAdoption: () => binding.plan(), adopt: (plan, actor) => binding.adopt(plan as StorePlan, actor) });
+  const app = await openApp({ ...common, ...sights, handlers: modules, now: () => new Date(), planAdoption: () => binding.plan(), adopt: (plan, actor, record) => binding.adopt(plan as StorePlan, actor, record) });
   const rig: Rig = {
     ...{ db, store, metrics, app, modules, binding, depth: broker.depth },
     get checkpoint() {

@@ -123,7 +123,7 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
     publish: sender.publish,
     consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options })),
     moveDead: (options = {}) => start(createDeadQueueMover({ ...common, publishing: connection, confirmTimeoutMs: 5_000, module: MODULE, ...options })),
-    redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id),
+    redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id, { by: 'alice' }),
     close: (id) => closeParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id, { by: 'alice', note: 'settled by hand' }),
     waiting: sender.waiting,
     async leftOver(queue) {

@@ -132,7 +132,7 @@ describe('what the projector publishes', () => {
   it('is the same again in a replay, with two headers more', async () => {
     const events = await world.store.readStream(paymentStream('p1'));
     const page = { events, end: 0n, held: null, settled: new Map([['orders' as const, new Set<string>()]]) };
-    const [chunk] = planChunks(page, 9, { id: '7b1d3c52-0a64-4a57-9d0f-3f3ad8f0c1aa', module: 'orders', mode: 'reapply', generation: 1n }, (event) => toMessage({ ...event, position: 1n }, 1n));
+    const [chunk] = planChunks(page, 9, { id: '7b1d3c52-0a64-4a57-9d0f-3f3ad8f0c1aa', module: 'orders', mode: 'reapply' }, (event) => toMessage({ ...event, position: 1n }, 1n));
     expect(chunk?.messages).toHaveLength(8);
     for (const { type, headers } of chunk?.messages ?? []) {
       expect(headers).toHaveProperty('replay-mode', 'reapply');

@@ -164,7 +164,7 @@ describe('a rejected notification', () => {
     rig.accounts = accountsWith({ appId: '2021000000000099' });
     await rig.post(`/${id}/re-evaluate`);
     await rig.db.notificationRecord.updateMany({ data: { state: 'rejected' } });
-    expect(await rig.post(`/${id}/re-evaluate`)).toMatchObject({ json: { outcome: 'duplicate', resolved: true } });
+    expect(await rig.post(`/${id}/re-evaluate`)).toMatchObject({ status: 409, json: { type: 'urn:paynotify:problem:notification-resolved', detail: expect.stringContaining(`(stored), by ${OPERATOR}, at `) } });
     expect(await rig.types(payNo)).toEqual(['PaymentRequested', 'PaymentNotificationRejected', 'PaymentSucceeded', 'PaymentNotificationResolved']);
   });
 

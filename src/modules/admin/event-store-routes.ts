@@ -2,13 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { RequestError, type StoreMismatchError } from '../../contracts/errors.ts';
 import { PAYMENT_STREAM_PREFIX } from '../../contracts/payment-events.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
 import type { Landmark } from '../../platform/event-store/position.ts';
 import { DecimalString, problemResponses } from '../../platform/http/schemas.ts';
 import { ADMIN_TIMEOUT_MS, TAGS, TimeSchema } from './admin-schemas.ts';
 import { surveyAdoption, type AdoptionSurvey } from './adoption-survey.ts';
-import { recordAction } from './record-action.ts';
+import { recordAction, type ActionRecord } from './record-action.ts';
 import { refuseMismatch } from './store-sight.ts';
 
 /** What an adoption of the event store, as it is now, would do. */
@@ -26,7 +26,7 @@ export interface EventStoreRoutesDeps<Plan extends AdoptionPlan = AdoptionPlan> 
   readonly store: Pick<EventStore, 'readAll'>;
   /** Null: the store is the one that the database remembers. */
   readonly planAdoption: () => Promise<Plan | null>;
-  readonly adopt: (plan: Plan, actor: string) => Promise<void>;
+  readonly adopt: (plan: Plan, actor: string, record: (transaction: Transaction) => Promise<void>) => Promise<void>;
 }
 
 const NullableId = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
@@ -52,6 +52,8 @@ const AdoptionSchema = Type.Object({
   appliedBehind: Type.Integer({ description: 'Events behind it that a module has applied or ignored; of those that are not in this store, only the effects are left' }),
 });
 
+const ADOPTED = 'adopted';
+
 /** The one thing an operator does about an event store that was replaced, emptied or restored. */
 export function eventStoreRoutes<Plan extends AdoptionPlan>(deps: EventStoreRoutesDeps<Plan>): FastifyPluginAsyncTypebox {
   const { db, store, planAdoption, adopt } = deps;
@@ -70,7 +72,8 @@ export function eventStoreRoutes<Plan extends AdoptionPlan>(deps: EventStoreRout
       const survey = await surveyAdoption(plan.from, db, store);
       const described = describe(plan, survey);
       if (dryRun) return { outcome: 'dry-run' as const, ...described };
-      await recordAction(db, { actor, action: 'event-store.adopt', target: plan.identity?.storeId ?? 'a store without an identity', detail: described }, () => adopt(plan, actor), () => 'adopted');
+      const work = ({ conclude }: ActionRecord) => adopt(plan, actor, (transaction) => conclude(transaction, ADOPTED)).catch(refuseMismatch);
+      await recordAction(db, { actor, action: 'event-store.adopt', target: plan.identity?.storeId ?? 'a store without an identity', detail: described }, work, () => ADOPTED);
       return { outcome: 'adopted' as const, ...described };
     });
   };

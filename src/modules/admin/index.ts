@@ -11,7 +11,7 @@ import type { TrailDeps } from './payment-trail.ts';
 
 export { createReconciler, type ReconcilerDeps } from './reconciler.ts';
 export { createReplayRunner, type ReplayRunnerDeps } from './replay-runner.ts';
-export { recordAction, type Action } from './record-action.ts';
+export { recordAction, type Action, type ActionRecord } from './record-action.ts';
 export type { QueueDepth } from './lag.ts';
 export type { OpenPublisher } from './proven-publishing.ts';
 

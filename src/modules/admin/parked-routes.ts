@@ -3,11 +3,11 @@ import { Type } from 'typebox';
 import { RequestError } from '../../contracts/errors.ts';
 import type { ParkedMessage } from '../../generated/prisma/client.ts';
 import { closeParked, type CloseOutcome } from '../../platform/consumer/close-parked.ts';
-import { listParked, redriveParked, type RedriveDependencies, type RedriveOutcome, type RowOutcome } from '../../platform/consumer/parked.ts';
+import { listParked, redriveParked, type RedriveDependencies, type RedriveOutcome, type ResolvedBefore, type RowOutcome } from '../../platform/consumer/parked.ts';
 import { redriveMany, type RedrivenPart } from '../../platform/consumer/redrive-many.ts';
 import { Id, problemResponses, RowNumber } from '../../platform/http/schemas.ts';
 import { ADMIN_TIMEOUT_MS, ModuleSchema, TAGS, TimeSchema } from './admin-schemas.ts';
-import { recordAction } from './record-action.ts';
+import { recordAction, type ActionRecord } from './record-action.ts';
 
 const LIMIT_MAX = 500;
 /** A body larger than this is cut in the answer; it is kept whole in the table. */
@@ -33,6 +33,7 @@ const ParkedSchema = Type.Object({
   parkedAt: TimeSchema,
   resolvedAt: Type.Union([TimeSchema, Type.Null()]),
   redriveCount: Type.Integer(),
+  redrivenBy: Nullable(Type.String()),
   closedBy: Nullable(Type.String()),
   closedNote: Nullable(Type.String()),
   body: Type.String({ description: `At most ${BODY_SHOWN_MAX} bytes of it, as text` }),
@@ -94,7 +95,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
       const { all, after = '0', limit, ...filter } = body;
       if (all === undefined && Object.keys(filter).length === 0) throw new RequestError(400, 'redrive-of-what', 'Say which: module, reason, payNo, or "all": true.');
       const endsAt = performance.now() + PART_MAX_MS;
-      const part = { filter, after: BigInt(after), limit, isOver: () => performance.now() > endsAt };
+      const part = { by: actor, filter, after: BigInt(after), limit, isOver: () => performance.now() > endsAt };
       const redriven = await recordAction(deps.db, { actor, action: 'parked.redrive-many', target: 'parked', detail: body }, () => redriveMany(deps, part), wordsOfPart);
       return describePart(redriven);
     });
@@ -109,7 +110,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
         response: { 200: CloseSchema, ...problemResponses },
       },
     }, async ({ params: { id }, body: { note }, actor }) => {
-      const close = async () => refuseUnclosed(await closeParked(deps, BigInt(id), { by: actor, note }), id);
+      const close = async (record: ActionRecord) => refuseUnclosed(await closeParked(deps, BigInt(id), { by: actor, note, record: record.conclude }), id);
       const { followers } = await recordAction(deps.db, { actor, action: 'parked.close', target: id, detail: { note } }, close, (value) => value.outcome);
       return { id, outcome: 'closed' as const, followers: describeFollowers(followers) };
     });
@@ -118,7 +119,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
       handlerTimeout: ADMIN_TIMEOUT_MS,
       schema: { ...TAGS, summary: 'Execute a parked message again and say what became of it', params: Type.Object({ id: RowNumber }), response: { 200: RedriveSchema, ...problemResponses } },
     }, async ({ params: { id }, actor }) => {
-      const redrive = async () => refuseUnexecuted(await redriveParked(deps, BigInt(id)), id);
+      const redrive = async (record: ActionRecord) => refuseUnexecuted(await redriveParked(deps, BigInt(id), { by: actor, record: record.conclude }), id);
       const outcome = await recordAction(deps.db, { actor, action: 'parked.redrive', target: id, detail: {} }, redrive, (value) => value.outcome);
       return { id, ...wordsOf(outcome), followers: describeFollowers(outcome.followers) };
     });
@@ -129,9 +130,10 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
 function refuseUnexecuted(outcome: RedriveOutcome, id: string): RedriveOutcome {
   switch (outcome.outcome) {
     case 'not-found':
+      throw unknownParked(id);
     case 'already-redriven':
     case 'already-closed':
-      throw refusalOf(outcome.outcome, id);
+      throw resolvedBefore(outcome);
     case 'behind-parked':
       throw new RequestError(409, 'behind-parked', `Message ${outcome.headId} of the same payment is parked too and must go first.`, { headId: outcome.headId.toString() });
     case 'unparseable':
@@ -142,14 +144,19 @@ function refuseUnexecuted(outcome: RedriveOutcome, id: string): RedriveOutcome {
 }
 
 function refuseUnclosed(closed: CloseOutcome, id: string): CloseOutcome {
-  if (closed.outcome !== 'closed') throw refusalOf(closed.outcome, id);
+  if (closed.outcome === 'not-found') throw unknownParked(id);
+  if (closed.outcome !== 'closed') throw resolvedBefore(closed);
   return closed;
 }
 
-function refusalOf(outcome: 'not-found' | 'already-redriven' | 'already-closed', id: string): RequestError {
-  if (outcome === 'not-found') return new RequestError(404, 'parked-unknown', `There is no parked message ${id} of a module that runs here.`);
-  if (outcome === 'already-redriven') return new RequestError(409, outcome, 'This message was redriven before.');
-  return new RequestError(409, outcome, 'This message was closed before. If it is to be applied after all, replay its payment in mode "reapply".');
+function unknownParked(id: string): RequestError {
+  return new RequestError(404, 'parked-unknown', `There is no parked message ${id} of a module that runs here.`);
+}
+
+function resolvedBefore({ outcome, by, at }: ResolvedBefore): RequestError {
+  const when = `${by === null ? '' : `by ${by}, `}at ${at?.toISOString()}`;
+  if (outcome === 'already-redriven') return new RequestError(409, outcome, `This message was redriven before, ${when}.`);
+  return new RequestError(409, outcome, `This message was closed before, ${when}. If it is to be applied after all, replay its payment in mode "reapply".`);
 }
 
 function describeFollowers(followers: RedriveOutcome['followers']) {
@@ -173,9 +180,9 @@ function wordsOf(outcome: RowOutcome) {
 }
 
 function describe(row: ParkedMessage) {
-  const { module, queue, eventId, payNo, messageType, reason, cause, attempts, state, redriveCount, closedBy, closedNote } = row;
+  const { module, queue, eventId, payNo, messageType, reason, cause, attempts, state, redriveCount, redrivenBy, closedBy, closedNote } = row;
   return {
-    ...{ id: row.id.toString(), module, queue, eventId, payNo, messageType, reason, cause, attempts, state, redriveCount, closedBy, closedNote },
+    ...{ id: row.id.toString(), module, queue, eventId, payNo, messageType, reason, cause, attempts, state, redriveCount, redrivenBy, closedBy, closedNote },
     parkedAt: row.parkedAt.toISOString(),
     resolvedAt: row.resolvedAt?.toISOString() ?? null,
     body: Buffer.from(row.body.subarray(0, BODY_SHOWN_MAX)).toString('utf8'),

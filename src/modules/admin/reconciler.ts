@@ -1,6 +1,7 @@
 import { StoreMismatchError } from '../../contracts/errors.ts';
 import { MODULE_NAMES, MODULE_QUEUES, type ModuleName } from '../../contracts/topology.ts';
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
+import { readGenerationAt } from '../../platform/consumer/generations.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
 import { BEFORE_ALL, behindEvent, comparePositions, earlierOf, liesBehind, type Position } from '../../platform/event-store/position.ts';
@@ -150,7 +151,8 @@ function reconcileModule(name: ModuleName, deps: ReconcilerDeps): ModuleReconcil
   async function sendAgain(events: readonly StoredEvent[], generation: bigint, signal: AbortSignal): Promise<void> {
     const first = events[0];
     log.warn({ event: 'gap.found', module: name, events: events.length, firstEventId: first?.id, firstStream: first?.stream, firstPosition: String(first?.position) });
-    const messages = events.flatMap((event) => deps.toMessage(event, generation) ?? []).map((message) => ({ ...message, exchange: '', routingKey: MODULE_QUEUES[name] }));
+    const generationAt = await readGenerationAt(db, generation);
+    const messages = events.flatMap((event) => deps.toMessage(event, generationAt(event.position)) ?? []).map((message) => ({ ...message, exchange: '', routingKey: MODULE_QUEUES[name] }));
     const isProven = await publishing.publish(messages, async () => false, signal);
     if (isProven) watch.sentAgain(events, performance.now());
     log.warn({ event: 'gap.sent-again', module: name, events: events.length, confirmed: isProven });

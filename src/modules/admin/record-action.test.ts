@@ -13,7 +13,7 @@ function tableThatRefuses(refusals: number) {
       row.result = data.result;
       return { id: 1n };
     },
-    update: async ({ data }: { data: { result: string } }) => {
+    updateMany: async ({ data }: { data: { result: string } }) => {
       if (++conclusions <= refusals) throw new Error('the database is away');
       row.result = data.result;
     },

@@ -8,7 +8,7 @@ import { planChunks, type PageOfReplay } from './replay-plan.ts';
 const uuid = (n: number) => `00000000-0000-4000-8000-00000000000${n}`;
 const EVENTS = [1, 2, 3, 4, 5].map((n) => ({ id: uuid(n), position: BigInt(n * 10), type: 'PaymentSucceeded' }) as StoredEvent);
 const NOTHING: Holdings = new Map([['learning', new Set<string>()]]);
-const REPLAY = { id: 'r1', module: 'learning', mode: 'missing', generation: 1n };
+const REPLAY = { id: 'r1', module: 'learning', mode: 'missing' };
 
 function message({ id, position }: StoredEvent): OutgoingMessage {
   const payment = { payNo: 'p', orderId: 'o', userId: 'u', amount: '1', currency: 'CNY', provider: 'x', account: 'y', providerTradeNo: 't', paidAt: '2026-01-02T03:04:05.000Z' };

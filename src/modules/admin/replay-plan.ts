@@ -19,8 +19,8 @@ export interface Chunk {
   readonly upTo: bigint;
 }
 
-type ToMessage = (event: StoredEvent, generation: bigint) => OutgoingMessage | null;
-type ReplayTarget = Pick<Replay, 'id' | 'module' | 'mode' | 'generation'>;
+type ToMessage = (event: StoredEvent) => OutgoingMessage | null;
+type ReplayTarget = Pick<Replay, 'id' | 'module' | 'mode'>;
 
 export interface PageOfReplay {
   /** Oldest first. */
@@ -38,7 +38,7 @@ export function planChunks({ events, end, held, settled }: PageOfReplay, chunkSi
   const chunks: Chunk[] = [];
   let open = emptyChunk();
   for (const event of events) {
-    const message = toMessage(event, replay.generation);
+    const message = toMessage(event);
     if (message === null) continue;
     if (open.messages.length === chunkSize) {
       chunks.push(open);

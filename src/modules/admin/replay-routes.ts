@@ -8,10 +8,11 @@ import type { Database } from '../../platform/database/database.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
 import { DecimalString, Id, problemResponses } from '../../platform/http/schemas.ts';
 import { ADMIN_TIMEOUT_MS, PositionOrNull, positionText, TAGS, TimeSchema } from './admin-schemas.ts';
-import { recordAction } from './record-action.ts';
+import { recordAction, type ActionRecord } from './record-action.ts';
 import { countOutcomes, outstandingOf, type ReplayCounts } from './replay-outcomes.ts';
 import { resolveRange } from './replay-range.ts';
 import { cancelReplay } from './replay-store.ts';
+import { startReplay } from './start-replay.ts';
 import { refuseMismatch, type LookAtStore } from './store-sight.ts';
 
 export interface ReplayRoutesDeps {
@@ -24,8 +25,6 @@ export interface ReplayRoutesDeps {
 export const RATE_DEFAULT = 500;
 /** About half of what broker and consumers were measured to do. */
 export const RATE_MAX = 5_000;
-/** More at once is a mistake rather than a wish. */
-const UNFINISHED_MAX = 20;
 const LIST_MAX = 100;
 
 const oneMember = { additionalProperties: false, minProperties: 1, maxProperties: 1 };
@@ -72,6 +71,7 @@ const ReplaySchema = Type.Object({
   error: Type.Union([Type.String(), Type.Null()]),
   createdAt: TimeSchema,
   finishedAt: Type.Union([TimeSchema, Type.Null()]),
+  cancelledBy: Type.Union([Type.String(), Type.Null()]),
 });
 
 export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox {
@@ -82,13 +82,10 @@ export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox 
       schema: { ...TAGS, summary: 'Publish stored events again', body: RequestSchema, response: { 202: ReplaySchema, ...problemResponses } },
     }, async ({ body, actor }, reply) => {
       const id = randomUUID();
-      const start = async () => {
-        await refuseTooMany(db);
+      const start = async (record: ActionRecord) => {
         const { generation } = await deps.lookAtStore().catch(refuseMismatch);
         const range = await resolveRange(body.from, body.to ?? {}, { ...deps, generation });
-        return db.replay.create({
-          data: { id, module: body.module, mode: body.mode, generation, ...range, nextPosition: range.fromPosition, ratePerSecond: body.ratePerSecond, state: 'running', requestedBy: actor },
-        });
+        return startReplay(db, { id, module: body.module, mode: body.mode, generation, ...range, ratePerSecond: body.ratePerSecond, requestedBy: actor }, record);
       };
       const replay = await recordAction(db, { actor, action: 'replay.start', target: id, detail: body }, start, () => 'accepted');
       return reply.code(202).header('location', `${app.prefix}/replays/${id}`).send(await view(db, replay));
@@ -109,10 +106,13 @@ export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox 
     app.post('/replays/:id/cancel', {
       schema: { ...TAGS, summary: 'Stop a replay; what is published stays published', params: Type.Object({ id: Id }), response: { 200: ReplaySchema, ...problemResponses } },
     }, async ({ params: { id }, actor }) => {
-      const cancel = async () => {
-        const replay = await find(db, id);
-        const state = await cancelReplay(db, id);
-        if (state === null) throw new RequestError(409, 'replay-finished', `The replay is over: it is ${replay.state}.`);
+      const cancel = async (record: ActionRecord) => {
+        const state = await db.$transaction(async (transaction) => {
+          const cancelled = await cancelReplay(transaction, id, actor);
+          if (cancelled !== null) await record.conclude(transaction, cancelled);
+          return cancelled;
+        });
+        if (state === null) throw notToBeCancelled(await find(db, id));
         return state;
       };
       await recordAction(db, { actor, action: 'replay.cancel', target: id, detail: {} }, cancel, (state) => state);
@@ -121,9 +121,10 @@ export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox 
   };
 }
 
-async function refuseTooMany(db: Database): Promise<void> {
-  const unfinished = await db.replay.count({ where: { state: { in: ['running', 'cancelling'] } } });
-  if (unfinished >= UNFINISHED_MAX) throw new RequestError(409, 'too-many-replays', `${unfinished} replays are not finished. Cancel some, or wait.`);
+function notToBeCancelled({ state, cancelledBy, cancelledAt, finishedAt }: Replay): RequestError {
+  const by = cancelledBy === null ? '' : ` ${cancelledBy} has cancelled it, at ${cancelledAt?.toISOString()}.`;
+  if (state === 'cancelling') return new RequestError(409, 'replay-cancelling', `The replay is being cancelled.${by}`);
+  return new RequestError(409, 'replay-finished', `The replay is over: it is ${state}, since ${finishedAt?.toISOString()}.${by}`);
 }
 
 async function find(db: Database, id: string): Promise<Replay> {
@@ -137,10 +138,10 @@ async function view(db: Database, replay: Replay) {
 }
 
 function describe(replay: Replay, counts: ReplayCounts = { applied: 0, alreadyApplied: 0, ignored: 0, parked: 0, failed: 0 }) {
-  const { id, module, mode, payNo, requestedBy, ratePerSecond, error } = replay;
+  const { id, module, mode, payNo, requestedBy, ratePerSecond, error, cancelledBy } = replay;
   const isWaiting = replay.state === 'running' && replay.claimedBy === null && replay.nextPosition === replay.fromPosition && replay.nextPosition < replay.toPosition;
   return {
-    ...{ id, module, mode, payNo, requestedBy, ratePerSecond, error },
+    ...{ id, module, mode, payNo, requestedBy, ratePerSecond, error, cancelledBy },
     state: isWaiting ? 'queued' : replay.state,
     range: { after: positionText(replay.fromPosition), publishedTo: positionText(replay.nextPosition), to: positionText(replay.toPosition) },
     counts: { published: Number(replay.published), skipped: Number(replay.skipped), ...counts, remaining: outstandingOf(replay, counts) },

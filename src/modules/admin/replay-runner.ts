@@ -8,7 +8,7 @@ import type { Worker } from '../../platform/process/worker.ts';
 import type { QueueDepth } from './lag.ts';
 import { countOutcomes, outstandingOf } from './replay-outcomes.ts';
 import { runReplay, type RunReplayDeps } from './run-replay.ts';
-import { CLAIM_MS, claimReplay, finishReplay, modulesOf } from './replay-store.ts';
+import { CLAIM_MS, claimReplay, finishReplay, modulesOf, releaseClaim } from './replay-store.ts';
 
 /** Replays that publish at the same time; more wait for their turn. */
 const CONCURRENT_MAX = 4;
@@ -78,6 +78,7 @@ export function createReplayRunner(options: ReplayRunnerDeps): Worker {
  * else is a fault in it, and trying again would fail for ever. Never rejects.
  */
 async function superviseReplay(replay: Replay, deps: RunReplayDeps, signal: AbortSignal): Promise<void> {
+  let againAfterMs = 0;
   try {
     await runReplay(replay, deps, signal);
   } catch (error) {
@@ -85,9 +86,13 @@ async function superviseReplay(replay: Replay, deps: RunReplayDeps, signal: Abor
     const isPassing = isMismatch || error instanceof DependencyUnavailableError || isDatabaseUnavailable(error);
     // A wrong event store is told once, by the binding.
     if (!isMismatch) deps.log.error({ event: 'replay.failed', replayId: replay.id, err: error, triedAgain: isPassing });
-    if (isPassing) await pause(isMismatch ? AGAIN_AFTER_MISMATCH_MS : AGAIN_AFTER_MS, signal);
-    else await finishReplay(deps.db, replay.id, 'failed', describeError(error)).catch(() => undefined);
+    if (isPassing) againAfterMs = isMismatch ? AGAIN_AFTER_MISMATCH_MS : AGAIN_AFTER_MS;
+    // While it is still claimed, so that nobody has begun with it anew.
+    else await finishReplay(deps.db, replay.id, 'failed', { error: describeError(error), owner: deps.owner }).catch(() => undefined);
   }
+  // Best effort: without it the next runner waits until the claim has run out.
+  await releaseClaim(deps.db, replay.id, deps.owner).catch(() => undefined);
+  if (againAfterMs > 0) await pause(againAfterMs, signal);
 }
 
 /** Closes replays that are wholly published, once each message has its outcome in each module. */
@@ -102,7 +107,7 @@ function outcomeWatch(db: Database, queueDepth: QueueDepth): () => Promise<void>
       const outstanding = found === undefined ? 0 : outstandingOf(replay, found);
       if (outstanding === 0) await finishReplay(db, replay.id, 'completed');
       else if (isStalled(replay.id, outstanding) && (await areEmpty(modulesOf(replay).map((module) => MODULE_QUEUES[module])))) {
-        await finishReplay(db, replay.id, 'completed', `${outstanding} outcomes never came, though the queues are empty`);
+        await finishReplay(db, replay.id, 'completed', { error: `${outstanding} outcomes never came, though the queues are empty` });
       }
     }
   };

@@ -58,11 +58,14 @@ export async function releaseClaim(db: Database, id: string, owner: string): Pro
   await db.replay.updateMany({ where: { id, claimedBy: owner }, data: { claimedBy: null, claimedUntil: null } });
 }
 
-export async function finishReplay(db: Database, id: string, state: 'cancelled' | 'completed' | 'failed', error: string | null = null): Promise<void> {
-  await db.replay.updateMany({
-    where: { id, state: { in: ['running', 'cancelling'] } },
-    data: { state, error, finishedAt: new Date(), claimedBy: null, claimedUntil: null },
-  });
+/**
+ * Ends a replay that is not over. One whose cancel was accepted ends cancelled, whatever else becomes of it.
+ * @param owner only while it is claimed by this runner: one that has lost its claim may not end what another one goes on with.
+ */
+export async function finishReplay(db: Database, id: string, state: 'cancelled' | 'completed' | 'failed', { error = null, owner = null }: { readonly error?: string | null; readonly owner?: string | null } = {}): Promise<void> {
+  await db.$executeRaw`
+    UPDATE replays SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE ${state} END, error = ${error}, finished_at = now(), claimed_by = NULL, claimed_until = NULL
+    WHERE id = ${id} AND state IN ('running', 'cancelling') AND (${owner}::text IS NULL OR claimed_by = ${owner})`;
 }
 
 /** Messages that no module could read are not sent; they are counted as failed for each module that would have got them. */
@@ -71,12 +74,16 @@ export async function recordUnreadable(db: Database, replay: Pick<Replay, 'id' |
   if (data.length > 0) await db.replayOutcome.createMany({ data, skipDuplicates: true });
 }
 
-/** @returns the state after it: `cancelling` while a runner works on it, `cancelled` otherwise; null when it was over already. */
-export async function cancelReplay(db: Database, id: string): Promise<ReplayState | null> {
-  const rows = await db.$queryRaw<{ state: ReplayState }[]>`
+/**
+ * Of several who cancel at once, one does.
+ * @returns the state after it: `cancelling` while a runner works on it, `cancelled` otherwise; null when it was over already, or
+ * is being cancelled. One whose runner died before it saw the cancel is ended by the next one.
+ */
+export async function cancelReplay(transaction: Transaction, id: string, by: string): Promise<ReplayState | null> {
+  const rows = await transaction.$queryRaw<{ state: ReplayState }[]>`
     UPDATE replays SET state = CASE WHEN claimed_until > now() THEN 'cancelling' ELSE 'cancelled' END,
-      finished_at = CASE WHEN claimed_until > now() THEN NULL ELSE now() END
-    WHERE id = ${id} AND state IN ('running', 'cancelling')
+      finished_at = CASE WHEN claimed_until > now() THEN NULL ELSE now() END, cancelled_by = ${by}, cancelled_at = now()
+    WHERE id = ${id} AND (state = 'running' OR (state = 'cancelling' AND (claimed_until > now()) IS NOT TRUE))
     RETURNING state`;
   return rows[0]?.state ?? null;
 }
@@ -84,7 +91,7 @@ export async function cancelReplay(db: Database, id: string): Promise<ReplayStat
 /** Part of binding the database to an event store: the positions of what is unfinished name nothing in it. */
 export async function endReplaysBefore(transaction: Transaction, generation: bigint): Promise<void> {
   await transaction.$executeRaw`
-    UPDATE replays SET state = 'failed', error = 'the event store was adopted anew, and the positions of this replay belong to the one before: ask again',
+    UPDATE replays SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'failed' END, error = 'the event store was adopted anew, and the positions of this replay belong to the one before: ask again',
       finished_at = now(), claimed_by = NULL, claimed_until = NULL
     WHERE state IN ('running', 'cancelling') AND generation < ${generation}`;
 }

@@ -1,6 +1,7 @@
 import { paymentStream } from '../../contracts/payment-events.ts';
 import type { Replay } from '../../generated/prisma/client.ts';
 import type { OutgoingMessage } from '../../platform/broker/publisher.ts';
+import { readGenerationAt } from '../../platform/consumer/generations.ts';
 import { lastBefore } from '../../platform/consumer/ledger-places.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
@@ -14,7 +15,7 @@ import { createProvenPublishing, type OpenPublisher, type ProvenPublishing } fro
 import { isPublished, PAYMENT_STREAMS } from './published-events.ts';
 import { planChunks, type Chunk, type PageOfReplay } from './replay-plan.ts';
 import type { LookAtStore } from './store-sight.ts';
-import { finishReplay, modulesOf, recordUnreadable, releaseClaim, renewClaim, storeProgress } from './replay-store.ts';
+import { finishReplay, modulesOf, recordUnreadable, renewClaim, storeProgress } from './replay-store.ts';
 
 /*
  * Order, per page: the store is the bound one → per chunk: read → publish → every message confirmed → window `replay.published` → store progress. A crash
@@ -54,12 +55,10 @@ export async function runReplay(replay: Replay, deps: RunReplayDeps, signal: Abo
   const publishing = createProvenPublishing(deps.openPublisher);
   try {
     const ending = await publishAll(replay, deps, publishing, signal);
-    if (ending === 'cancelled') await finishReplay(deps.db, replay.id, 'cancelled');
+    if (ending === 'cancelled') await finishReplay(deps.db, replay.id, 'cancelled', { owner: deps.owner });
     deps.log.info({ event: `replay.${ending}`, replayId: replay.id, module: replay.module, mode: replay.mode, durationMs: Math.round(performance.now() - startedAt) });
   } finally {
     await publishing.close();
-    // Best effort: without it the next runner waits until the claim has run out.
-    await releaseClaim(deps.db, replay.id, deps.owner).catch(() => undefined);
   }
 }
 
@@ -68,12 +67,14 @@ async function publishAll(replay: Replay, deps: RunReplayDeps, publishing: Prove
   if (replay.state === 'cancelling') return 'cancelled';
   let at = replay.nextPosition;
   let readFrom = await readingStart(replay, deps.db);
+  const generationAt = await readGenerationAt(deps.db, replay.generation);
+  const toMessage = (event: StoredEvent) => deps.toMessage(event, generationAt(event.position));
   const chunkSize = Math.min(CHUNK_SIZE_MAX, Math.max(1, Math.ceil(replay.ratePerSecond / CHUNKS_PER_SECOND)));
   while (at < replay.toPosition) {
     // Another adoption began: its end of this replay is on its way.
     if ((await deps.lookAtStore()).generation !== replay.generation) return 'lost';
     const page = replay.payNo === null ? await readPage(readFrom, at, replay.toPosition, deps) : await readPayment(replay.payNo, at, replay.toPosition, deps);
-    for (const chunk of planChunks(await withHoldings(page, replay, deps.db), chunkSize, replay, deps.toMessage)) {
+    for (const chunk of planChunks(await withHoldings(page, replay, deps.db), chunkSize, replay, toMessage)) {
       const ending = await publishChunk(chunk, at, replay, deps, publishing, signal);
       if (ending !== 'published') return ending;
       if (chunk.upTo > at) at = chunk.upTo;

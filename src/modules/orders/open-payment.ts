@@ -2,7 +2,7 @@ import { OrderStatus, PayRecordStatus, type OrderType } from '../../contracts/co
 import { RequestError } from '../../contracts/errors.ts';
 import type { PaymentRequested } from '../../contracts/payment-events.ts';
 import type { Order, PayRecord } from '../../generated/prisma/client.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 import { refreshOrders } from './refresh-orders.ts';
 
 /*
@@ -18,7 +18,8 @@ import { refreshOrders } from './refresh-orders.ts';
  * record comes first, so that every payment that can ever succeed has its record when its message arrives.
  *
  * In 3 the order is locked first, as the consumer does it. So a closing of an earlier payment that is applied meanwhile
- * either comes before, and the order is opened again, or after, and finds an open payment.
+ * either comes before, and the order is opened again, or after, and finds an open payment. If the order was paid meanwhile,
+ * the payNo is not given out: what was paid under it would be paid twice.
  */
 
 export interface OpenPaymentDeps {
@@ -64,6 +65,7 @@ function refuseUnfit(account: PayableAccount | null, provider: string, name: str
 function markRequested(db: Database, orderId: string, payNo: string): Promise<void> {
   return db.$transaction(async (transaction) => {
     await transaction.$executeRaw`SELECT 1 FROM orders WHERE order_id = ${orderId} FOR UPDATE`;
+    await findPayable(transaction, orderId);
     await transaction.payRecord.update({ where: { payNo }, data: { requested: true } });
     await refreshOrders(transaction, [orderId]);
   });
@@ -72,7 +74,7 @@ function markRequested(db: Database, orderId: string, payNo: string): Promise<vo
 /** Closed says only that nothing can be paid any more under the numbers given out so far. */
 const PAYABLE: ReadonlySet<string> = new Set([OrderStatus.unpaid, OrderStatus.closed]);
 
-async function findPayable(db: Database, orderId: string): Promise<Order> {
+async function findPayable(db: Database | Transaction, orderId: string): Promise<Order> {
   const order = await db.order.findUnique({ where: { orderId } });
   if (order === null) throw new RequestError(404, 'order-unknown', `There is no order ${orderId}.`);
   if (order.status === OrderStatus.paid) throw new RequestError(409, 'order-already-paid', `Order ${orderId} is paid.`);

@@ -4,11 +4,13 @@ import { RequestError } from '../../contracts/errors.ts';
 import type { PaymentNotificationResolved } from '../../contracts/payment-events.ts';
 import { FIRST_GENERATION } from '../../contracts/store-events.ts';
 import type { NotificationRecord } from '../../generated/prisma/client.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 import { Id, problemResponses, RowNumber } from '../../platform/http/schemas.ts';
-import { appendResolved, reevaluate, type Reevaluation, type ReevaluateDeps } from './re-evaluate.ts';
+import { closeNotification, readResolution } from './close-notification.ts';
+import { reevaluate, type Reevaluation, type ReevaluateDeps } from './re-evaluate.ts';
 import { keptOf } from './re-evaluator.ts';
 import { resolveRow } from './notification-rows.ts';
+import { withRow } from './waiting-row.ts';
 
 export interface NotificationRoutesDeps extends ReevaluateDeps {
   readonly db: Database;
@@ -18,9 +20,14 @@ export interface NotificationRoutesDeps extends ReevaluateDeps {
 
 export type RecordAction = <T>(
   action: { readonly actor: string; readonly action: string; readonly target: string; readonly detail: object },
-  work: () => Promise<T>,
+  work: (record: ActionRecord) => Promise<T>,
   resultOf: (value: T) => string,
 ) => Promise<T>;
+
+export interface ActionRecord {
+  /** Writes the result within the transaction that makes the change. */
+  readonly conclude: (transaction: Transaction, result: string) => Promise<void>;
+}
 
 const TAGS = { tags: ['admin'], security: [{ adminToken: [] }] };
 const LIMIT_MAX = 500;
@@ -90,9 +97,8 @@ export function notificationRoutes(deps: NotificationRoutesDeps): FastifyPluginA
     app.post('/notifications/:id/re-evaluate', {
       schema: { ...TAGS, summary: 'Evaluate a notification again, against the payment and the account settings as they are now', params: NotificationParams, response: { 200: ReevaluationSchema, ...problemResponses } },
     }, async ({ params: { id }, actor }) => {
-      const work = async (): Promise<Reevaluation> => refuseUnevaluated(await reevaluate(deps, keptOf(await findWaiting(db, id)), actor));
+      const work = (record: ActionRecord) => withRow(db, id, async (row, transaction) => evaluateAgain(deps, waiting(row, id), actor, transaction, record));
       const { outcome, resolved } = await recordAction({ actor, action: 'notification.re-evaluate', target: id, detail: {} }, work, (value) => value.outcome);
-      if (resolved !== null) await resolveRow(db, resolved);
       return { id, outcome, resolved: resolved !== null };
     });
 
@@ -105,26 +111,31 @@ export function notificationRoutes(deps: NotificationRoutesDeps): FastifyPluginA
         response: { 200: NotificationSchema, ...problemResponses },
       },
     }, async ({ params: { id }, body: { note }, actor }) => {
-      const work = async (): Promise<void> => close(deps, await findWaiting(db, id), actor, note);
-      await recordAction({ actor, action: 'notification.close', target: id, detail: { note } }, work, () => 'closed');
-      return describe(await findRow(db, id));
+      const work = (record: ActionRecord) => withRow(db, id, async (row, transaction) => close(deps, waiting(row, id), { actor, note }, transaction, record));
+      return describe(await recordAction({ actor, action: 'notification.close', target: id, detail: { note } }, work, () => 'closed'));
     });
   };
 }
 
+async function evaluateAgain(deps: NotificationRoutesDeps, row: NotificationRecord, actor: string, transaction: Transaction, record: ActionRecord): Promise<Reevaluation> {
+  const reevaluation = await reevaluate(deps, keptOf(row), actor);
+  if (reevaluation.outcome === 'resolved-before') throw resolvedBefore(row.eventId, await readResolution(deps.store, row));
+  refuseUnevaluated(reevaluation);
+  if (reevaluation.resolved !== null) await resolveRow(transaction, reevaluation.resolved);
+  await record.conclude(transaction, reevaluation.outcome);
+  return reevaluation;
+}
+
 /** The event first: the table is only what can be read from it. */
-async function close(deps: NotificationRoutesDeps, row: NotificationRecord, actor: string, note: string): Promise<void> {
+async function close(deps: NotificationRoutesDeps, row: NotificationRecord, { actor, note }: { actor: string; note: string }, transaction: Transaction, record: ActionRecord): Promise<NotificationRecord> {
   const resolved: PaymentNotificationResolved = {
     payNo: row.payNo, notificationEventId: row.eventId, outcome: 'closed-by-operator', resolvedBy: actor, note, resolvedAt: deps.now().toISOString(),
   };
-  await appendResolved(deps, row, resolved);
-  await resolveRow(deps.db, resolved);
-}
-
-async function findRow(db: Database, id: string): Promise<NotificationRecord> {
-  const row = await db.notificationRecord.findUnique({ where: { eventId: id } });
-  if (row === null) throw new RequestError(404, 'notification-unknown', `There is no notification ${id} among those that wait or waited.`);
-  return row;
+  const before = await closeNotification(deps.store, keptOf(row), resolved);
+  if (before !== null) throw resolvedBefore(row.eventId, before);
+  await resolveRow(transaction, resolved);
+  await record.conclude(transaction, 'closed');
+  return transaction.notificationRecord.findUniqueOrThrow({ where: { eventId: row.eventId } });
 }
 
 /** Positions compare only within one adoption of the event store; a later one comes after all of an earlier. */
@@ -132,21 +143,26 @@ function olderThan(generation: bigint, position: bigint) {
   return { OR: [{ generation: { lt: generation } }, { generation, position: { lt: position } }] };
 }
 
-async function findWaiting(db: Database, id: string): Promise<NotificationRecord> {
-  const row = await findRow(db, id);
-  if (row.state === 'resolved') throw new RequestError(409, 'notification-resolved', `Notification ${id} was resolved before (${row.outcome ?? ''}).`);
+function waiting(row: NotificationRecord | null, id: string): NotificationRecord {
+  if (row === null) throw new RequestError(404, 'notification-unknown', `There is no notification ${id} among those that wait or waited.`);
+  if (row.state === 'resolved') throw resolvedBefore(id, row);
   return row;
 }
 
+/** @param by how; null where its stream does not say it any more. */
+function resolvedBefore(id: string, by: { readonly outcome: string | null; readonly resolvedBy: string | null; readonly resolvedAt: Date | string | null } | null): RequestError {
+  const at = by?.resolvedAt instanceof Date ? by.resolvedAt.toISOString() : by?.resolvedAt;
+  return new RequestError(409, 'notification-resolved', `Notification ${id} was resolved before${by === null ? '' : ` (${by.outcome}), by ${by.resolvedBy}, at ${at}`}.`);
+}
+
 /** Nothing was evaluated: that is a refusal, not a result. */
-function refuseUnevaluated(reevaluation: Reevaluation): Reevaluation {
-  switch (reevaluation.outcome) {
+function refuseUnevaluated({ outcome }: Reevaluation): void {
+  switch (outcome) {
     case 'unknown-account':
       throw new RequestError(409, 'account-unknown', 'The account that this notification came to is no longer configured.');
     case 'content-not-kept':
       throw new RequestError(409, 'notification-not-kept', 'This notification was rejected by an earlier version, which did not keep what it said. Let the provider send it again.');
     default:
-      return reevaluation;
   }
 }
 

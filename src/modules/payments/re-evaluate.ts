@@ -4,6 +4,7 @@ import type { PaymentNotification } from '../../contracts/payment-notifications.
 import { resolvedData } from './decide.ts';
 import { resolvedId } from './event-id.ts';
 import { evaluateNotification, outcomeOf, type EvaluateDeps, type EvaluateOutcome, type EvaluateRequest, type Known } from './evaluate-notification.ts';
+import type { EventStore } from '../../platform/event-store/event-store.ts';
 import type { PaymentState } from './payment-state.ts';
 import { toMetadata } from './payment-stream.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
@@ -32,6 +33,8 @@ export interface ReevaluateDeps extends EvaluateDeps {
 
 export type ReevaluateOutcome =
   | EvaluateOutcome
+  /** It waits no more, as its payment's stream says: nothing was stored. */
+  | 'resolved-before'
   /** The account is no longer configured: nothing says what the notification should claim. */
   | 'unknown-account'
   /** Events of the payment, or of its trade, are gone. */
@@ -63,8 +66,10 @@ export async function reevaluate(deps: ReevaluateDeps, kept: KeptNotification, b
     if (isStillRejected || outcome === 'over-limit' || outcome === 'over-limit-of-money') return [];
     const data = resolvedData(payNo, kept.eventId, { outcome, resolvedBy: by, note: 'evaluated again' }, deps.now());
     seen.resolved = data;
+    // A webhook, or whoever closed it, was faster; their end of its waiting stands.
+    if (kept.isRejected && state.rejections.get(kept.eventId)?.isResolved === true) throw new ResolvedBefore();
     // What it waited for may have ended its waiting in this very decision.
-    const isResolved = state.rejections.get(kept.eventId)?.isResolved === true || (decision.kind === 'append' && resolves(decision.events, kept.eventId));
+    const isResolved = decision.kind === 'append' && resolves(decision.events, kept.eventId);
     return !kept.isRejected || isResolved ? [] : [{ type: RESOLVED_EVENT_TYPE, data }];
   };
   const cause = { causationId: kept.eventId };
@@ -73,18 +78,22 @@ export async function reevaluate(deps: ReevaluateDeps, kept: KeptNotification, b
   return { outcome, resolved: seen.resolved };
 }
 
+/** Ends an evaluation before anything is appended. */
+class ResolvedBefore extends Error {}
+
 /** A damaged stream is no outage: the notification waits on, and the others have their turn. */
 async function evaluateUndamaged(deps: ReevaluateDeps, request: EvaluateRequest): Promise<ReevaluateOutcome> {
   try {
     return await evaluateNotification(deps, request);
   } catch (error) {
     if (error instanceof DamagedStreamError) return 'stream-damaged';
+    if (error instanceof ResolvedBefore) return 'resolved-before';
     throw error;
   }
 }
 
-/** Appended to the stream that keeps the notification; a double is harmless. */
-export async function appendResolved({ store }: Pick<EvaluateDeps, 'store'>, { eventId, stream }: Pick<KeptNotification, 'eventId' | 'stream'>, data: PaymentNotificationResolved): Promise<void> {
+/** Appended to the stream that keeps the notification; a double is harmless. The caller holds the notification's row. */
+export async function appendResolved({ store }: { readonly store: Pick<EventStore, 'append'> }, { eventId, stream }: Pick<KeptNotification, 'eventId' | 'stream'>, data: PaymentNotificationResolved): Promise<void> {
   const metadata = toMetadata(RESOLVED_EVENT_TYPE, data.payNo ?? eventId, { causationId: eventId });
   await store.append(stream, [{ id: resolvedId(eventId), type: RESOLVED_EVENT_TYPE, data, metadata }], 'any');
 }

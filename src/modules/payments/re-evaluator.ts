@@ -1,14 +1,15 @@
 import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { NotificationRecord } from '../../generated/prisma/client.ts';
 import type { PaymentNotification } from '../../contracts/payment-notifications.ts';
-import type { Database } from '../../platform/database/database.ts';
+import { isDatabaseUnavailable, type Database } from '../../platform/database/database.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { backoffMs, pause } from '../../platform/process/backoff.ts';
 import type { Worker } from '../../platform/process/worker.ts';
 import type { Arrival, Arrivals } from './arrivals.ts';
-import { UNMATCHED_REASONS } from './notification-rows.ts';
+import { resolveRow, UNMATCHED_REASONS } from './notification-rows.ts';
 import { reevaluate, type KeptNotification, type ReevaluateDeps } from './re-evaluate.ts';
+import { withWaitingRow } from './waiting-row.ts';
 
 export interface ReevaluatorDeps extends ReevaluateDeps {
   readonly db: Database;
@@ -46,12 +47,17 @@ export function createReevaluator(deps: ReevaluatorDeps): Worker {
   /** One that cannot be evaluated at all must not keep those behind it from their turn: it waits for its next one. */
   async function tryAgain(row: NotificationRecord): Promise<void> {
     try {
-      const { outcome, resolved } = await reevaluate(deps, keptOf(row), 'paynotify');
-      // The row follows the event (notification-register.ts).
-      if (resolved === null) return;
+      const reevaluation = await withWaitingRow(db, row.eventId, async (waiting, transaction) => {
+        const made = await reevaluate(deps, keptOf(waiting), 'paynotify');
+        if (made.resolved !== null) await resolveRow(transaction, made.resolved);
+        return made;
+      });
+      // An operator decides about it just now, or has.
+      if (reevaluation === null || reevaluation.resolved === null) return;
+      const { outcome, resolved } = reevaluation;
       log.info({ event: 'notification.resolved', notificationEventId: row.eventId, payNo: resolved.payNo, outcome });
     } catch (error) {
-      if (error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError) throw error;
+      if (error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError || isDatabaseUnavailable(error)) throw error;
       log.error({ event: 'notification.not-evaluated', notificationEventId: row.eventId, payNo: row.payNo, err: error });
     }
   }

@@ -1,6 +1,7 @@
 import { RequestError, StoreMismatchError } from '../../contracts/errors.ts';
 import { FIRST_GENERATION } from '../../contracts/store-events.ts';
 import { countAfter } from '../../platform/consumer/ledger-places.ts';
+import type { Transaction } from '../../platform/database/database.ts';
 import { isLandmark, type Landmark } from '../../platform/event-store/position.ts';
 import { bindDatabase, type BindDeps } from './bind-database.ts';
 import { readBinding, writeBinding, type Binding } from './binding-row.ts';
@@ -52,19 +53,22 @@ async function beginningOf({ db, store, checkpointCommit }: AdoptDeps, generatio
 }
 
 /**
- * Order: nobody else publishes → the generation is recorded in the store → one transaction binds the database and puts
- * every place back to the last shared event. A crash between the last two costs a generation; the operator asks again.
+ * Order: nobody else publishes → the generation is recorded in the store, at the revision of the plan, so that of several who
+ * adopt at once one goes on → one transaction binds the database, puts every place back to the last shared event, and
+ * puts it on record. A crash between the last two costs a generation; the operator asks again.
  * @throws RequestError 409 when another instance publishes, when somebody else bound the database meanwhile, or when there
  * is another store now than the plan was made for.
  */
-export async function adopt(deps: AdoptDeps, plan: AdoptionPlan, adoptedBy: string): Promise<void> {
+export async function adopt(deps: AdoptDeps, plan: AdoptionPlan, adoptedBy: string, record: (transaction: Transaction) => Promise<void>): Promise<void> {
   const publisher = await deps.livingPublisher();
   if (publisher !== null) throw publishes(publisher);
   const identity = await identify(deps.store, deps.now);
-  if (plan.identity !== null && identity.storeId !== plan.identity.storeId) throw boundMeanwhile();
-  await recordAdoption(deps.store, identity, plan.generation, adoptedBy, deps.now);
+  if (plan.identity !== null && identity.storeId !== plan.identity.storeId) throw boundMeanwhile(await readBinding(deps.db));
+  // Of a store that is given its identity now, nothing but that is known.
+  const planned = { ...identity, revision: plan.identity?.revision ?? 0n };
+  if (!(await recordAdoption(deps.store, planned, plan.generation, adoptedBy, deps.now))) throw boundMeanwhile(await readBinding(deps.db));
   const next = { storeId: identity.storeId, generation: plan.generation, boundBy: adoptedBy };
-  if (!(await writeBinding(deps.db, plan.binding, next, { landmark: plan.from, provenTo: plan.from }, deps.beginAgain))) throw boundMeanwhile();
+  if (!(await writeBinding(deps.db, plan.binding, next, { landmark: plan.from, provenTo: plan.from }, [...deps.beginAgain, record]))) throw boundMeanwhile(await readBinding(deps.db));
 }
 
 /**
@@ -83,8 +87,10 @@ function publishes(publisher: string): RequestError {
   );
 }
 
-function boundMeanwhile(): RequestError {
-  return new RequestError(409, 'event-store-bound-meanwhile', 'Somebody else bound the database, or exchanged the event store, at the same moment. Look again what is to be done.');
+/** @param bound as it is now: perhaps not yet as somebody else is about to bind it. */
+function boundMeanwhile(bound: Binding | null): RequestError {
+  const last = bound === null ? '' : ` The database was bound last by ${bound.boundBy}, at ${bound.boundAt.toISOString()}, in generation ${bound.generation}.`;
+  return new RequestError(409, 'event-store-bound-meanwhile', `Somebody else bound the database, or exchanged the event store, at the same moment.${last} Look again what is to be done.`);
 }
 
 function ofMismatch(error: unknown): StoreMismatchError {

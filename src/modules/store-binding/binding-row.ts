@@ -1,3 +1,5 @@
+import { FIRST_GENERATION } from '../../contracts/store-events.ts';
+import { recordGeneration } from '../../platform/consumer/generations.ts';
 import type { Database, Transaction } from '../../platform/database/database.ts';
 import type { Landmark } from '../../platform/event-store/position.ts';
 
@@ -36,6 +38,7 @@ export function writeBinding(db: Database, before: Binding | null, next: NewBind
   return db.$transaction(async (transaction) => {
     const rows = before === null ? await insert(transaction, next) : await replace(transaction, before, next);
     if (rows === 0) return false;
+    await recordGeneration(transaction, next.generation, before?.generation ?? FIRST_GENERATION, beginning.landmark);
     for (const begin of beginAgain) await begin(transaction, { generation: next.generation, ...beginning });
     return true;
   });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { RequestError, StoreMismatchError } from '../../contracts/errors.ts';
+import { StoreMismatchError } from '../../contracts/errors.ts';
 import { FIRST_GENERATION, STORE_ADOPTED_EVENT_TYPE, STORE_IDENTIFIED_EVENT_TYPE, STORE_STREAM, type StoreAdopted, type StoreIdentified } from '../../contracts/store-events.ts';
 import type { EventStore, StoredEvent } from '../../platform/event-store/event-store.ts';
 
@@ -49,10 +49,10 @@ export async function identify(store: IdentityStore, now: () => Date): Promise<S
 
 /**
  * Written before the database is bound anew, so that no later adoption has the same generation, whatever becomes of the database.
- * @throws RequestError 409 when somebody else adopts it at the same moment.
+ * @returns false when somebody else has adopted it since `identity` was read.
  */
-export async function recordAdoption(store: IdentityStore, identity: StoreIdentity, generation: bigint, adoptedBy: string, now: () => Date): Promise<void> {
+export async function recordAdoption(store: IdentityStore, identity: StoreIdentity, generation: bigint, adoptedBy: string, now: () => Date): Promise<boolean> {
   const data: StoreAdopted = { storeId: identity.storeId, generation: String(generation), adoptedBy, adoptedAt: now().toISOString() };
   const { outcome } = await store.append(STORE_STREAM, [{ id: randomUUID(), type: STORE_ADOPTED_EVENT_TYPE, data, metadata: {} }], identity.revision);
-  if (outcome === 'conflict') throw new RequestError(409, 'event-store-bound-meanwhile', `Somebody else adopts event store ${identity.storeId} at the same moment. Look again what is to be done.`);
+  return outcome === 'appended';
 }

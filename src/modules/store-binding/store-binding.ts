@@ -1,7 +1,7 @@
 import { PositionUnknownError, StoreMismatchError } from '../../contracts/errors.ts';
 import { FIRST_GENERATION } from '../../contracts/store-events.ts';
 import { describeError } from '../../platform/broker/error-log.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 import type { EventStore, StoreReader } from '../../platform/event-store/event-store.ts';
 import { BEFORE_ALL, behindEvent, comparePositions, type Landmark, type Position } from '../../platform/event-store/position.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
@@ -53,7 +53,8 @@ export interface StoreBinding {
   lastSharedEvent(): Promise<Landmark | null>;
   /** @returns what an adoption would do; null when the store is the bound one. */
   plan(): Promise<AdoptionPlan | null>;
-  adopt(plan: AdoptionPlan, adoptedBy: string): Promise<void>;
+  /** @param record puts it on record within the transaction that binds the database. */
+  adopt(plan: AdoptionPlan, adoptedBy: string, record?: (transaction: Transaction) => Promise<void>): Promise<void>;
 }
 
 /** A person waits for the verdict, and a look costs two reads. */
@@ -149,8 +150,8 @@ export function createStoreBinding(deps: StoreBindingDeps): StoreBinding {
       return lastSharedEvent(db, store, (await readBinding(db))?.generation ?? FIRST_GENERATION, await checkpointCommit());
     },
     plan: () => planAdoption(adoptDeps),
-    async adopt(plan, adoptedBy) {
-      await adopt(adoptDeps, plan, adoptedBy);
+    async adopt(plan, adoptedBy, record = async () => undefined) {
+      await adopt(adoptDeps, plan, adoptedBy, record);
       // Nobody should have to wait for the next look to see that it is right.
       await look().catch(() => undefined);
     },

@@ -1,6 +1,6 @@
 import { RequestError } from '../../contracts/errors.ts';
 import type { Prisma, WorkItem } from '../../generated/prisma/client.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 
 export interface Settlement {
   readonly by: string;
@@ -14,19 +14,24 @@ const ITEM_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const LISTED_MAX = 100;
 
 /**
- * Order: the item found → written while it is still open, with what was due at that moment. Two who settle at once: one does.
+ * Order: the item found → locked → written if it is still open, with what is due at that moment → recorded → commit. Of several
+ * who settle at once, one does.
  * @param target id of an item, or the payNo of a payment that one open item stands on.
+ * @param record puts it on record within the transaction.
  * @returns the item as it was settled.
  * @throws RequestError 404 when there is none, 409 when several are open, or it was settled or ended before.
  */
-export async function settleWorkItem(db: Database, target: string, { by, note, at }: Settlement): Promise<WorkItem> {
-  const found = await findItem(db, target);
-  const count = await db.$executeRaw`
-    UPDATE work_items SET state = 'settled', settled_at = ${at}, settled_by = ${by}, settled_note = ${note}, settled_amount = amount_due
-    WHERE id = ${found.id}::uuid AND state = 'open'`;
-  const item = await db.workItem.findUniqueOrThrow({ where: { id: found.id } });
-  if (count === 0) throw refusal(item);
-  return item;
+export async function settleWorkItem(db: Database, target: string, { by, note, at }: Settlement, record: (transaction: Transaction, item: WorkItem) => Promise<void>): Promise<WorkItem> {
+  const { id } = await findItem(db, target);
+  return db.$transaction(async (transaction) => {
+    await transaction.$executeRaw`SELECT 1 FROM work_items WHERE id = ${id}::uuid FOR UPDATE`;
+    const item = await transaction.workItem.findUniqueOrThrow({ where: { id } });
+    if (item.state !== 'open') throw refusal(item);
+    const data = { state: 'settled', settledAt: at, settledBy: by, settledNote: note, settledAmount: item.amountDue };
+    const settled = await transaction.workItem.update({ where: { id }, data });
+    await record(transaction, settled);
+    return settled;
+  });
 }
 
 /** The open item that is meant; where none is, the one that was closed last, to say what became of it. */

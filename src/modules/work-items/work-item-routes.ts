@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { WORK_ITEM_KINDS, type WorkItemView } from '../../contracts/work-items.ts';
-import type { Database } from '../../platform/database/database.ts';
+import type { WorkItem } from '../../generated/prisma/client.ts';
+import type { Database, Transaction } from '../../platform/database/database.ts';
 import { Id, problemResponses } from '../../platform/http/schemas.ts';
 import { WorkItemFields } from '../../platform/http/work-item-schema.ts';
 import { listWorkItems, WORK_ITEM_STATES } from './list-work-items.ts';
@@ -17,7 +18,12 @@ export interface WorkItemRoutesDeps {
   readonly refundedTotals: (payNos: readonly string[]) => Promise<ReadonlyMap<string, bigint>>;
 }
 
-export type RecordAction = <T>(action: OperatorAction, work: () => Promise<T>, resultOf: (value: T) => string) => Promise<T>;
+export type RecordAction = <T>(action: OperatorAction, work: (record: ActionRecord) => Promise<T>, resultOf: (value: T) => string) => Promise<T>;
+
+export interface ActionRecord {
+  /** Writes the result within the transaction that makes the change. */
+  readonly conclude: (transaction: Transaction, result: string) => Promise<void>;
+}
 
 export interface OperatorAction {
   /** Name of the operator's token. */
@@ -66,7 +72,10 @@ export function workItemRoutes({ db, now, recordAction, refundedTotals }: WorkIt
         response: { 200: Item, ...problemResponses },
       },
     }, async ({ params: { payNo: target }, body: { note }, actor }) => {
-      const settle = async () => viewWorkItem(await settleWorkItem(db, target, { by: actor, note, at: now() }));
+      const settle = async ({ conclude }: ActionRecord) => {
+        const record = (transaction: Transaction, row: WorkItem) => conclude(transaction, wordsOf(viewWorkItem(row)));
+        return viewWorkItem(await settleWorkItem(db, target, { by: actor, note, at: now() }, record));
+      };
       const item = await recordAction({ actor, action: 'work-item.settle', target, detail: { note } }, settle, wordsOf);
       return withTotal(item, await totalsOf([item]));
     });

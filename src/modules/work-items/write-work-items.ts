@@ -16,7 +16,7 @@ import type { Transaction } from '../../platform/database/database.ts';
  * again is over, settled or not: one that fails after it is another one.
  *
  * Locks: items are the last that a batch locks (orders → pay records → items), in the order of their keys; an operator's
- * settlement locks its one item and nothing else, so neither ever waits for the other in a ring.
+ * settlement locks its one item and the record of itself, so neither ever waits for the other in a ring.
  */
 
 /** Everything that is said of one item in one statement, at most once per key. An unknown item of which nothing is to be written is passed over. */

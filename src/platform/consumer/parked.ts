@@ -49,6 +49,21 @@ export interface RedriveDependencies {
   readonly metrics: Metrics;
 }
 
+/** Whoever ends the waiting of a parked message, and how that is put on record. */
+export interface Resolving {
+  /** Name of the operator's token. */
+  readonly by: string;
+  /** Called within the transaction that ends the waiting of the row that was asked for, not for those behind it. */
+  readonly record?: (transaction: Transaction, outcome: string) => Promise<void>;
+}
+
+/** Somebody else was faster. `by` is null where a release before did not keep it. */
+export interface ResolvedBefore {
+  readonly outcome: 'already-redriven' | 'already-closed';
+  readonly by: string | null;
+  readonly at: Date | null;
+}
+
 /** What became of one row. */
 export type RowOutcome =
   | { readonly outcome: 'applied' | 'already-applied' | 'ignored' }
@@ -58,7 +73,7 @@ export type RowOutcome =
   | { readonly outcome: 'unparseable'; readonly cause: string }
   /** An older message of the same payment is parked too and must go first. Nothing was executed. */
   | { readonly outcome: 'behind-parked'; readonly headId: bigint }
-  | { readonly outcome: 'already-redriven' | 'already-closed' }
+  | ResolvedBefore
   | { readonly outcome: 'not-found' };
 
 export type FollowerOutcome = RowOutcome & { readonly id: bigint };
@@ -73,13 +88,13 @@ export type RedriveOutcome = RowOutcome & {
  * executes, the other finds the row redriven.
  * @throws DependencyUnavailableError when the database is away; nothing is changed then that was not reported before.
  */
-export async function redriveParked(dependencies: RedriveDependencies, id: bigint): Promise<RedriveOutcome> {
+export async function redriveParked(dependencies: RedriveDependencies, id: bigint, resolving: Resolving): Promise<RedriveOutcome> {
   const row = await dependencies.db.parkedMessage.findUnique({ where: { id }, select: { module: true, payNo: true } }).catch(rethrow);
   const handler = row === null ? undefined : dependencies.handlers[row.module as ModuleName];
   if (row === null || handler === undefined) return { outcome: 'not-found', followers: [] };
 
-  const first = await redriveRow(dependencies, handler, id);
-  const followers = isDone(first) && row.payNo !== null ? await redriveFollowers(dependencies, handler, row.payNo, () => true) : [];
+  const first = await redriveRow(dependencies, handler, id, resolving);
+  const followers = isDone(first) && row.payNo !== null ? await redriveFollowers(dependencies, handler, row.payNo, resolving.by, () => true) : [];
   await refreshParkedGauge({ ...dependencies, module: handler.module });
   dependencies.log.info({ event: 'message.redriven', id: String(id), module: handler.module, outcome: first.outcome, followers: followers.length });
   return { ...first, followers };
@@ -87,14 +102,16 @@ export async function redriveParked(dependencies: RedriveDependencies, id: bigin
 
 /**
  * Executes what is parked of one payment, oldest first, until one fails again or is none of those that `goesOn` lets go on.
+ * One that somebody else redrives or closes at the same moment is theirs to tell of, and holds up nothing behind it.
  * @param goesOn told why the row is parked.
  */
-export async function redriveFollowers(dependencies: RedriveDependencies, handler: ModuleHandler, payNo: string, goesOn: (reason: string) => boolean): Promise<FollowerOutcome[]> {
+export async function redriveFollowers(dependencies: RedriveDependencies, handler: ModuleHandler, payNo: string, by: string, goesOn: (reason: string) => boolean): Promise<FollowerOutcome[]> {
   const followers: FollowerOutcome[] = [];
   for (;;) {
     const next = await firstParked(dependencies.db, handler.module, payNo).catch(rethrow);
     if (next === null || !goesOn(next.reason)) return followers;
-    const outcome = await redriveRow(dependencies, handler, next.id);
+    const outcome = await redriveRow(dependencies, handler, next.id, { by });
+    if (isResolvedBefore(outcome)) continue;
     followers.push({ ...outcome, id: next.id });
     if (!isDone(outcome)) return followers;
   }
@@ -104,9 +121,13 @@ function isDone({ outcome }: RowOutcome): boolean {
   return outcome === 'applied' || outcome === 'already-applied' || outcome === 'ignored';
 }
 
-async function redriveRow(dependencies: RedriveDependencies, handler: ModuleHandler, id: bigint): Promise<RowOutcome> {
+function isResolvedBefore(outcome: RowOutcome): outcome is ResolvedBefore {
+  return outcome.outcome === 'already-redriven' || outcome.outcome === 'already-closed';
+}
+
+async function redriveRow(dependencies: RedriveDependencies, handler: ModuleHandler, id: bigint, resolving: Resolving): Promise<RowOutcome> {
   try {
-    return await dependencies.db.$transaction((transaction) => redriveWithin(transaction, dependencies, handler, id));
+    return await dependencies.db.$transaction((transaction) => redriveWithin(transaction, dependencies, handler, id, resolving));
   } catch (error) {
     const trouble = troubleOf(error);
     if (trouble.kind === 'infrastructure') rethrow(error);
@@ -115,11 +136,11 @@ async function redriveRow(dependencies: RedriveDependencies, handler: ModuleHand
   }
 }
 
-async function redriveWithin(transaction: Transaction, dependencies: RedriveDependencies, handler: ModuleHandler, id: bigint): Promise<RowOutcome> {
+async function redriveWithin(transaction: Transaction, dependencies: RedriveDependencies, handler: ModuleHandler, id: bigint, { by, record }: Resolving): Promise<RowOutcome> {
   await lockModule(transaction, handler.module);
   const row = await transaction.parkedMessage.findUnique({ where: { id } });
   if (row === null) return { outcome: 'not-found' };
-  if (row.state !== 'parked') return { outcome: row.state === 'closed' ? 'already-closed' : 'already-redriven' };
+  if (row.state !== 'parked') return resolvedBefore(row);
   const head = row.payNo === null ? id : ((await firstParked(transaction, handler.module, row.payNo))?.id ?? null);
   if (head !== null && head !== id) return { outcome: 'behind-parked', headId: head };
 
@@ -130,8 +151,15 @@ async function redriveWithin(transaction: Transaction, dependencies: RedriveDepe
   }
   const applying = { ...dependencies, module: handler.module, queue: row.queue, handler, reach: passWindow };
   const { settled } = await applyWithin(transaction, applying, [delivery], false);
-  await transaction.parkedMessage.update({ where: { id }, data: { state: 'redriven', resolvedAt: new Date(), redriveCount: { increment: 1 } } });
-  return { outcome: doneWord(settled[0]?.outcome) };
+  await transaction.parkedMessage.update({ where: { id }, data: { state: 'redriven', redrivenBy: by, resolvedAt: new Date(), redriveCount: { increment: 1 } } });
+  const outcome = doneWord(settled[0]?.outcome);
+  await record?.(transaction, outcome);
+  return { outcome };
+}
+
+/** @param row of one that is parked no more. */
+export function resolvedBefore({ state, closedBy, redrivenBy, resolvedAt }: ParkedMessage): ResolvedBefore {
+  return state === 'closed' ? { outcome: 'already-closed', by: closedBy, at: resolvedAt } : { outcome: 'already-redriven', by: redrivenBy, at: resolvedAt };
 }
 
 /** With one readable message whose own parking is not heeded there is no other outcome. */

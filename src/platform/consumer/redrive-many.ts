@@ -10,6 +10,8 @@ export interface RedriveFilter {
 }
 
 export interface RedrivePart {
+  /** Name of the operator's token; kept with each row, in the transaction that ends its waiting. */
+  readonly by: string;
   readonly filter: RedriveFilter;
   /** Only rows with a larger id: `last` of the part before. One that failed again is so not tried for ever. */
   readonly after: bigint;
@@ -57,7 +59,7 @@ const COUNTED: Readonly<Record<RowOutcome['outcome'], keyof RedriveCounts | null
  * Redrives one part of the parked messages of `filter`, oldest first, each as if it had been asked for alone.
  * @throws DependencyUnavailableError when the database is away; every row says by itself how far it came.
  */
-export async function redriveMany(dependencies: RedriveDependencies, { filter, after, limit, isOver }: RedrivePart): Promise<RedrivenPart> {
+export async function redriveMany(dependencies: RedriveDependencies, { by, filter, after, limit, isOver }: RedrivePart): Promise<RedrivenPart> {
   const counts: RedriveCounts = { applied: 0, alreadyApplied: 0, ignored: 0, parkedAgain: 0, behindParked: 0, skipped: 0 };
   const tried = new Set<bigint>();
   const count = (id: bigint, { outcome }: RowOutcome): void => {
@@ -75,7 +77,7 @@ export async function redriveMany(dependencies: RedriveDependencies, { filter, a
       counts.skipped++;
       continue;
     }
-    const { followers, ...outcome } = await redriveParked(dependencies, id);
+    const { followers, ...outcome } = await redriveParked(dependencies, id, { by });
     count(id, outcome);
     for (const follower of followers) count(follower.id, follower);
   }

@@ -18,7 +18,7 @@ export interface CallbackBuffer extends CallbackLog {
   take(countMax: number): NotedCallback[];
   /** Tells that so many are written nowhere. */
   lose(count: number, why: string): void;
-  /** Since the start of this process: in no register, and not to be taken up from the event store either. */
+  /** Since the start of this process: in no register, and not, or not certainly, to be taken up from the event store either. */
   readonly notKept: number;
   readonly size: number;
 }
@@ -33,6 +33,14 @@ const IN_STORE: ReadonlySet<ReceiveOutcome> = new Set<ReceiveOutcome>(['stored',
 /** Whether the event store keeps what became of it. */
 export function isInStore({ outcome }: Callback): boolean {
   return IN_STORE.has(outcome);
+}
+
+/**
+ * Whether it can be done without, because it is certainly taken up from there. What waits or was rejected is not told twice to
+ * the event store: of one that a provider repeats, nobody but the register knows.
+ */
+function isSureToBeTakenUp({ outcome }: Callback): boolean {
+  return outcome === 'stored';
 }
 
 /** Holds what was noted until it is written down, in memory and bounded. */
@@ -56,7 +64,7 @@ export function createCallbackBuffer({ log, metrics, nowMs = () => performance.n
       // Without a key nothing was verified: a stranger may send as many as the line takes.
       const times = callback.keyId === null ? limit.timesOf(callback) : 1;
       if (times === 0) return;
-      const isKeptByStore = isInStore(callback);
+      const isKeptByStore = isSureToBeTakenUp(callback);
       if (isKeptByStore && inStore >= NOTED_IN_STORE_MAX) return;
       if (noted.length >= NOTED_MAX) return lose(isKeptByStore ? 0 : times, 'the database is away');
       if (isKeptByStore) inStore++;
@@ -65,7 +73,7 @@ export function createCallbackBuffer({ log, metrics, nowMs = () => performance.n
     take(countMax) {
       const taken = noted.slice(0, countMax);
       noted = noted.slice(countMax);
-      inStore -= taken.filter(isInStore).length;
+      inStore -= taken.filter(isSureToBeTakenUp).length;
       return taken;
     },
     lose,

@@ -59,7 +59,7 @@ export function callbackRoutes({ db, buffer }: { readonly db: Database; readonly
         response: {
           200: Type.Object({
             callbacks: Type.Array(CallbackSchema),
-            notKept: Type.Integer({ description: 'Callbacks since this instance started that are in no register: the database was away for too long, and the event store does not know of them' }),
+            notKept: Type.Integer({ description: 'Callbacks since this instance started that are in no register: the database was away for too long, and it is not certain that the event store knows of them' }),
           }),
           ...problemResponses,
         },
@@ -79,7 +79,8 @@ export function callbackRoutes({ db, buffer }: { readonly db: Database; readonly
 
 function timeOf(text: string): Date {
   const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new RequestError(400, 'time-invalid', '`before` is no time.');
+  // The 30th of February is read as the 2nd of March.
+  if (Number.isNaN(time.getTime()) || time.toISOString() !== text) throw new RequestError(400, 'time-invalid', '`before` is no time.');
   return time;
 }
 
