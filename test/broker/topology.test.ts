@@ -16,7 +16,7 @@ let queues: readonly [string, string];
 let made = 0;
 
 beforeAll(async () => {
-  vhost = await createTestVhost();
+  vhost = await createTestVhost('empty');
   reader = openQueueReader(vhost.url);
   connection = connectBroker(vhost.url, 'test', silentLogger);
 });

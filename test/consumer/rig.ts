@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Connection, type Channel } from 'rabbitmq-client';
 import { onTestFinished } from 'vitest';
 import type { PaymentMessage, PublishedEventType } from '../../src/contracts/payment-messages.ts';
-import { deadQueueOf, type ModuleName } from '../../src/contracts/topology.ts';
+import { deadQueueOf, MODULE_QUEUES, type ModuleName } from '../../src/contracts/topology.ts';
 import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES } from '../../src/contracts/payment-messages.ts';
 import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { declareTopology } from '../../src/platform/broker/topology.ts';
@@ -18,7 +18,7 @@ import { createTestDatabase, createTestVhost } from '../harness/services.ts';
 import { createEffectsTable, createRecorder, type Recorder } from './recording-module.ts';
 
 export const MODULE: ModuleName = 'orders';
-export const QUEUE = 'consumer_under_test';
+export const QUEUE: string = MODULE_QUEUES[MODULE];
 
 export const SETTINGS: ConsumerDependencies['settings'] = { prefetch: 64, batchSizeMax: 32, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 };
 

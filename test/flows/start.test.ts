@@ -187,7 +187,7 @@ describe('an embedded server that dies while the application runs', () => {
 describe('npm start with servers configured', () => {
   it('uses those, starts nothing of its own, and prints no secret', async () => {
     const store = await startEventStoreServer({ port: 0, directory: null });
-    const [database, vhost] = await Promise.all([createTestDatabase('empty'), createTestVhost()]);
+    const [database, vhost] = await Promise.all([createTestDatabase('empty'), createTestVhost('empty')]);
     cleanUps.push(() => store.close(), () => database.drop(), () => vhost.delete());
     const data = freshPath();
     // A data directory from before there were more providers: its accounts stay, and the others are added.

@@ -23,9 +23,10 @@ export interface TestDatabase {
 }
 
 export interface TestVhost {
-  /** AMQP URL of an empty vhost of its own. */
+  /** AMQP URL of a vhost of its own. */
   readonly url: string;
   readonly name: string;
+  /** Gives it back, to be deleted some time later. */
   delete(): Promise<void>;
 }
 
@@ -51,13 +52,14 @@ export async function createTestDatabase(content: 'migrated' | 'empty' = 'migrat
   return { url: url.href, drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
-export async function createTestVhost(): Promise<TestVhost> {
-  const url = await ask('/vhost');
+/** With the modules' queues as the application declares them, long enough ago, or empty. */
+export async function createTestVhost(content: 'declared' | 'empty' = 'declared'): Promise<TestVhost> {
+  const url = await ask(content === 'declared' ? '/vhost' : '/vhost/empty');
   const name = new URL(url).pathname.slice(1);
   return {
     url,
     name,
-    // Best effort: it only saves the broker some work, and ends with the broker's run in any case.
+    // Not at once: see vhosts.ts.
     async delete() {
       await ask(`/vhost/delete?${name}`).catch(() => undefined);
     },
