@@ -47,6 +47,8 @@ export interface Rig {
   readonly leftOver: (queue?: string) => Promise<number>;
 }
 
+export type OnFinished = (undo: () => Promise<void> | void) => void;
+
 export interface Running {
   readonly worker: Worker;
   stop(): Promise<void>;
@@ -94,21 +96,22 @@ export function outgoing(message: PaymentMessage, headers?: Record<string, strin
   return { body: message, messageId: message.eventId, ...(headers === undefined ? {} : { headers }) };
 }
 
-export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Rig> {
+/** @param onFinished where to leave what is to be undone; a test that runs beside others must give its own. */
+export async function createRig(urls: { databaseUrl?: string } = {}, onFinished: OnFinished = onTestFinished): Promise<Rig> {
   const vhost = await createTestVhost();
-  onTestFinished(() => vhost.delete());
-  const databaseUrl = urls.databaseUrl ?? (await ownDatabase());
+  onFinished(() => vhost.delete());
+  const databaseUrl = urls.databaseUrl ?? (await ownDatabase(onFinished));
   const db = connectDatabase(databaseUrl, { poolSizeMax: 8 });
   await db.eventStoreBinding.createMany({ data: [{ storeId: randomUUID(), generation: 1n, boundBy: 'test' }], skipDuplicates: true });
-  onTestFinished(() => db.$disconnect());
+  onFinished(() => db.$disconnect());
   await createEffectsTable(db);
 
   const recorder = createRecorder(MODULE);
   const metrics = createMetrics();
   const channels: Channel[] = [];
-  const sender = connectSender(vhost.url);
+  const sender = connectSender(vhost.url, onFinished);
   const connection = rememberChannels(connectBroker(vhost.url, 'consume', silentLogger), channels);
-  onTestFinished(() => connection.close(1000));
+  onFinished(() => connection.close(1000));
   await declareTopology(connection, [QUEUE]);
   const common = { queue: QUEUE, connection, db, log: silentLogger, metrics };
 
@@ -121,8 +124,8 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
     channels,
     openChannel: () => connection.acquire(),
     publish: sender.publish,
-    consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options })),
-    moveDead: (options = {}) => start(createDeadQueueMover({ ...common, publishing: connection, confirmTimeoutMs: 5_000, module: MODULE, ...options })),
+    consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options }), onFinished),
+    moveDead: (options = {}) => start(createDeadQueueMover({ ...common, publishing: connection, confirmTimeoutMs: 5_000, module: MODULE, ...options }), onFinished),
     redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id),
     close: (id) => closeParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id, { by: 'alice', note: 'settled by hand' }),
     waiting: sender.waiting,
@@ -133,16 +136,16 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
   };
 }
 
-async function ownDatabase(): Promise<string> {
+async function ownDatabase(onFinished: OnFinished): Promise<string> {
   const database = await createTestDatabase();
-  onTestFinished(() => database.drop());
+  onFinished(() => database.drop());
   return database.url;
 }
 
-function connectSender(url: string) {
+function connectSender(url: string, onFinished: OnFinished) {
   const connection = new Connection({ url, acquireTimeout: 20_000 });
   connection.on('error', () => undefined);
-  onTestFinished(() => connection.unsafeDestroy());
+  onFinished(() => connection.unsafeDestroy());
   const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });
   return {
     publish: async (messages: readonly Outgoing[]) => {
@@ -174,14 +177,14 @@ function rememberChannels(connection: BrokerConnection, channels: Channel[]): Br
   });
 }
 
-async function start(worker: Worker): Promise<Running> {
+async function start(worker: Worker, onFinished: OnFinished): Promise<Running> {
   const abort = new AbortController();
   const finished = worker.run(abort.signal);
   const stop = async (): Promise<void> => {
     abort.abort();
     await finished;
   };
-  onTestFinished(stop);
+  onFinished(stop);
   return { worker, stop };
 }
 

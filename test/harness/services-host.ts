@@ -61,7 +61,11 @@ function createHost(directory: DataDirectory) {
   };
   const server = createServer((request, response) => {
     const [path, query] = (request.url ?? '').split('?');
-    const answer = path === '/vhost/delete' ? maker.giveBack(query ?? '') : routes[path ?? '']?.();
+    const argument = decodeURIComponent(query ?? '');
+    const answer =
+      path === '/vhost/delete' ? maker.giveBack(argument)
+      : path === '/ctl' ? broker().then(async (it) => ({ output: await it.ctl(JSON.parse(argument) as string[]) }))
+      : routes[path ?? '']?.();
     Promise.resolve(answer).then(
       (value) => response.end(JSON.stringify(value ?? null)),
       (error: unknown) => response.writeHead(500).end(error instanceof Error ? error.stack : String(error)),

@@ -25,6 +25,17 @@ const BATCH_SIZE = 8;
 /** The most that tests which begin at the same moment ask for. */
 const AHEAD_MIN = 4;
 
+/*
+ * Each a step of what `rabbitmqctl eval` takes, separated by commas and ended by a full stop: any number of them costs no more than
+ * one command. What is given may hold neither quotes nor backslashes.
+ */
+const ACTING_USER = '<<"the tests">>';
+export const addVhost = (name: string): string => `ok = rabbit_vhost:add(<<"${name}">>, ${ACTING_USER})`;
+export const addUser = (name: string, password: string): string => `ok = rabbit_auth_backend_internal:add_user(<<"${name}">>, <<"${password}">>, ${ACTING_USER})`;
+/** @param rights patterns of what the user may configure, write and read. */
+export const grant = (user: string, vhost: string, rights: readonly [string, string, string]): string =>
+  `ok = rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"${vhost}">>, ${rights.map((pattern) => `<<"${pattern}">>`).join(', ')}, ${ACTING_USER})`;
+
 export function createVhostMaker(broker: () => Promise<EmbeddedRabbitMq>): VhostMaker {
   const done: string[] = [];
   let made = 0;
@@ -33,12 +44,9 @@ export function createVhostMaker(broker: () => Promise<EmbeddedRabbitMq>): Vhost
       const names = Array.from({ length: BATCH_SIZE }, () => `test-${++made}`);
       const server = await broker();
       const user = new URL(server.url).username;
-      const steps = names.flatMap((name) => [
-        `ok = rabbit_vhost:add(<<"${name}">>, <<"${user}">>)`,
-        `ok = rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"${name}">>, <<".*">>, <<".*">>, <<".*">>, <<"${user}">>)`,
-      ]);
+      const steps = names.flatMap((name) => [addVhost(name), grant(user, name, ['.*', '.*', '.*'])]);
       // Whatever becomes of these, no test is about them any more.
-      const deletions = done.splice(0).map((name) => `catch rabbit_vhost:delete(<<"${name}">>, <<"${user}">>)`);
+      const deletions = done.splice(0).map((name) => `catch rabbit_vhost:delete(<<"${name}">>, ${ACTING_USER})`);
       await server.ctl(['eval', `${[...steps, ...deletions].join(', ')}.`]);
       if (declares) await Promise.all(names.map((name) => declare(`${server.url}/${name}`)));
       return names;
