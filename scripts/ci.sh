@@ -22,34 +22,32 @@ fi
 
 # The tests first: on a bare machine this also proves that the test command installs what it needs.
 rm -f "$RESULTS"
-echo "== npm test"
+step "npm test"
 npm test
 test_exit=$?
-if [ -f "$RESULTS" ]; then
-  read -r tests_passed tests_failed < <(node -e '
-    const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-    console.log(r.numPassedTests, r.numFailedTests + r.testResults.filter((f) => f.status === "failed" && f.assertionResults.length === 0).length);
-  ' "$RESULTS")
+if read -r tests_passed tests_failed < <(node scripts/ci/test-results.mjs count "$RESULTS"); then
   passed=$((passed + tests_passed))
   failed=$((failed + tests_failed))
   if [ "$test_exit" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then count "npm test (exit code)" "$test_exit"; fi
 else
-  count "npm test" 1
+  count "npm test (it left no results)" 1
 fi
 
-# The tests that need a server have just run; the rest of the check is types, lint and the unit tests.
-check npm run check -- --project unit
+# All the tests have just run; what is left of the check is types, lint and that tests follow them. With this reporter the results
+# of all the tests stay where they are.
+check npm run check -- --project unit --reporter default test/tidy.test.ts
 
 # npm of Debian 13, of Node 20, 22 and 24, and others that people have. The one with which the fresh clone below is installed
 # for real is not among them; the newest is only shown, because what it says may change without anything being changed here.
 for version in 9.2.0 10.9.2 11.0.0 11.6.2 11.19.1; do check accepts_lock_file "$version"; done
-echo "== accepts_lock_file latest (not counted)"
+step "accepts_lock_file latest (not counted)"
 accepts_lock_file latest || echo "the newest npm does not accept the lock file"
 
 # The README's two commands, as a newcomer types them: start, then the demo beside it, then Ctrl-C. In a fresh clone, below
 # folders that are closed to everybody else (as a home folder of root is), with a name as people have them, by the npm that
 # comes with Node 20.
 REAL_NPM=10.8.2
+step "a fresh clone"
 fresh=$(mktemp -d)
 clone="$fresh/closed/pay notify 支付"
 start_log="$fresh/start.log"
@@ -66,7 +64,7 @@ count "npm $REAL_NPM has installed what the lock file names" "$(grep -q "install
 check npm run demo
 # The README's example, as printed, and the same by the command that it tells of.
 awk '/^```bash$/ { on = 1; next } /^```$/ { on = 0 } on' README.md > .data/by-hand.sh
-echo "== the README's webhook by hand"
+step "the README's webhook by hand"
 bash .data/by-hand.sh | tee .data/ci-by-hand.log
 pay_no=$(sed -n 's/^{"outcome":"stored"} payment //p' .data/ci-by-hand.log)
 count "the README's webhook by hand was stored" "$([ -n "$pay_no" ]; echo $?)"
@@ -79,7 +77,7 @@ cd "$here" || exit 1
 check_ordinary_user "$clone"
 rm -rf "$fresh"
 
-echo "== npm run event-store -- --port 2113 --memory"
+step "npm run event-store -- --port 2113 --memory"
 npm run --silent event-store -- --port 2113 --memory > "$EVENT_STORE_LOG" 2>&1 < /dev/null &
 event_store_pid=$!
 for _ in $(seq 100); do
@@ -93,5 +91,6 @@ wait "$event_store_pid"
 
 check npm run bench -- --quick
 
+summarize "$RESULTS"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

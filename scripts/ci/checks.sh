@@ -3,12 +3,26 @@ passed=0
 failed=0
 READY_SECONDS_MAX=180 # first start of a machine, by the README's own promise
 
+failed_checks=()
+step_seconds=()
+step_name=
+step_began=0
+NAME_CHARACTERS_MAX=200
+
 count() { # count NAME EXIT_CODE
-  if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $1"; fi
+  if [ "$2" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); failed_checks+=("$1"); echo "FAILED: $1"; fi
+}
+
+# Whatever is done until the next one is part of it.
+step() { # step NAME
+  if [ -n "$step_name" ]; then step_seconds+=("$((SECONDS - step_began)) ${step_name:0:$NAME_CHARACTERS_MAX}"); fi
+  step_name=$1
+  step_began=$SECONDS
+  [ -z "$1" ] || echo "== $1"
 }
 
 check() { # check COMMAND...
-  echo "== $*"
+  step "$*"
   "$@"
   count "$*" $?
 }
@@ -18,7 +32,7 @@ check() { # check COMMAND...
 start_until_ready() { # start_until_ready NAME LOG COMMAND...
   local name=$1 log=$2 ready=1
   shift 2
-  echo "== $name"
+  step "$name"
   setsid bash -c '"$@"' bash "$@" > "$log" 2>&1 < /dev/null &
   start_pid=$!
   for _ in $(seq "$READY_SECONDS_MAX"); do
@@ -36,4 +50,17 @@ stop_by_ctrl_c() { # stop_by_ctrl_c NAME CLONE
   wait "$start_pid"
   check node "$2/scripts/nothing-running.mjs"
   count "$1 stops in order" "$([ ! -e "$2/.data/in-use.pid" ]; echo $?)"
+}
+
+# What a reader who sees only the end must know: where the time went, and what failed.
+summarize() { # summarize TEST_RESULTS
+  step ""
+  echo
+  echo "== seconds of each step"
+  for line in "${step_seconds[@]}"; do printf '%7d s  %s\n' "${line%% *}" "${line#* }"; done
+  echo "== the slowest files of tests"
+  node scripts/ci/test-results.mjs slowest "$1"
+  echo "== failures"
+  node scripts/ci/test-results.mjs failures "$1"
+  for name in "${failed_checks[@]}"; do echo "FAILED: ${name:0:$NAME_CHARACTERS_MAX}"; done
 }

@@ -136,8 +136,8 @@ async function openDatabase(): Promise<Database> {
 }
 
 async function openBroker() {
-  // Not deleted: that costs as much as a test, and the broker ends with the run.
   const vhost = await createTestVhost();
+  onTestFinished(() => vhost.delete());
   const publishing = connectBroker(vhost.url, 'publish', silentLogger);
   onTestFinished(() => publishing.close(1000));
   const consuming = connectBroker(vhost.url, 'consume', silentLogger);

@@ -21,7 +21,7 @@ let connection: BrokerConnection;
 let publisher: ConfirmPublisher;
 
 beforeAll(async () => {
-  vhost = await createTestVhost();
+  vhost = await createTestVhost('empty');
   proxy = await startTcpProxy(vhost.url);
   reader = openQueueReader(vhost.url);
   await reader.client.queueDeclare({ queue: QUEUE, durable: true, arguments: { 'x-queue-type': 'quorum' } });

@@ -10,7 +10,7 @@ const BURST = 20;
 
 /** Fails when a new version of the client keeps its socket elsewhere: messages then go out one by one, unnoticed. */
 it('sends a burst of messages in one write, and all of them arrive', async () => {
-  const vhost = await createTestVhost();
+  const vhost = await createTestVhost('empty');
   const connection = connectBroker(vhost.url, 'burst', silentLogger);
   onTestFinished(async () => {
     await connection.close(CLOSE_MS);

@@ -1,8 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createBrokers } from '../../src/platform/broker/brokers.ts';
-import type { EmbeddedRabbitMq } from '../../src/platform/embedded/index.ts';
-import { startPrivateBroker, type PrivateService } from '../harness/services.ts';
+import { sharedBrokerCtl as ctl, sharedBrokerUrl } from '../harness/services.ts';
+import { addUser, addVhost, grant } from '../harness/vhosts.ts';
 import { recordingLogger } from './recording-logger.ts';
 
 /*
@@ -10,29 +10,22 @@ import { recordingLogger } from './recording-logger.ts';
  * Every cure that is a command is the one that ends the case here.
  */
 
-let broker: PrivateService<EmbeddedRabbitMq>;
+const EVERYTHING = ['.*', '.*', '.*'] as const;
+let brokerUrl: string;
 const peers: Server[] = [];
-const ctl = (...args: string[]): Promise<string> => broker.current.ctl(args);
 
 beforeAll(async () => {
-  broker = await startPrivateBroker();
-  await ctl('add_user', 'pay', 'right');
-  await ctl('set_permissions', '-p', '/', 'pay', '.*', '.*', '.*');
-  await ctl('add_vhost', 'closed');
-  await ctl('add_vhost', 'full');
-  await ctl('set_permissions', '-p', 'full', 'pay', '.*', '.*', '.*');
-  await ctl('set_vhost_limits', '-p', 'full', '{"max-connections": 0}');
-  await ctl('add_user', 'busy', 'right');
-  await ctl('set_permissions', '-p', '/', 'busy', '.*', '.*', '.*');
-  await ctl('set_user_limits', 'busy', '{"max-connections": 0}');
+  brokerUrl = await sharedBrokerUrl();
+  const users = ['pay', 'busy'].flatMap((name) => [addUser(name, 'right'), grant(name, '/', EVERYTHING)]);
+  await ctl('eval', `${[...users, addVhost('closed'), addVhost('full'), grant('pay', 'full', EVERYTHING)].join(', ')}.`);
+  await Promise.all([ctl('set_vhost_limits', '-p', 'full', '{"max-connections": 0}'), ctl('set_user_limits', 'busy', '{"max-connections": 0}')]);
 }, 120_000);
-afterAll(async () => {
+afterAll(() => {
   for (const peer of peers) peer.close();
-  await broker?.close();
-}, 60_000);
+});
 
 function urlOf(change: { user?: string; password?: string; vhost?: string; port?: number; protocol?: string }): string {
-  const { user = 'pay', password = 'right', vhost = '', port = new URL(broker.url).port, protocol = 'amqp' } = change;
+  const { user = 'pay', password = 'right', vhost = '', port = new URL(brokerUrl).port, protocol = 'amqp' } = change;
   return `${protocol}://${user}:${password}@127.0.0.1:${port}/${vhost}`;
 }
 
@@ -88,8 +81,7 @@ test('a broker that is not there yet is named by what is started here', () => {
 
 test('an outage is one line when it begins, one when its reason changes, and one when it ends, with counts', async () => {
   const { log, lines, all } = recordingLogger();
-  await ctl('add_user', 'clerk', 'first');
-  await ctl('set_permissions', '-p', '/', 'clerk', '.*', '.*', '.*');
+  await ctl('eval', `${[addUser('clerk', 'first'), grant('clerk', '/', EVERYTHING)].join(', ')}.`);
   const brokers = createBrokers();
   brokers.open(urlOf({ user: 'clerk', password: 'first' }), log);
   await expect.poll(() => brokers.health().status).toBe('ok');

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { TopologyError } from '../../src/contracts/errors.ts';
 import { MODULE_QUEUES, PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
 import { openCheckedPublisher } from '../../src/platform/broker/checked-publisher.ts';
 import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { declareTopology } from '../../src/platform/broker/topology.ts';
 import { subscribe } from '../../src/platform/consumer/subscription.ts';
-import type { EmbeddedRabbitMq } from '../../src/platform/embedded/index.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
-import { startPrivateBroker, type PrivateService } from '../harness/services.ts';
+import { sharedBrokerCtl as ctl, sharedBrokerUrl } from '../harness/services.ts';
+import { addUser, addVhost, grant } from '../harness/vhosts.ts';
 import { openQueueReader } from './queue-reader.ts';
 
 /*
@@ -20,19 +20,27 @@ const QUEUE = MODULE_QUEUES.learning;
 const OPTIONS = { windowSize: 8, confirmTimeoutMs: 5_000, log: silentLogger };
 const USER = 'shop clerk';
 const ALL = '.*';
+/** What the user may configure, write and read in the virtual host of each case. */
+const RIGHTS: Readonly<Record<string, readonly [string, string, string]>> = {
+  'few queues': [ALL, ALL, ALL],
+  java1: [ALL, ALL, ALL],
+  'without configure': ['^$', ALL, ALL],
+  'without write': [ALL, '^$', ALL],
+  'without read': [ALL, ALL, '^$'],
+  mute: [ALL, '^paynotify_(queue|orders_queue|dlx)', ALL],
+  deaf: [ALL, ALL, ALL],
+  policed: [ALL, ALL, ALL],
+};
 
-let broker: PrivateService<EmbeddedRabbitMq>;
-const ctl = (...args: string[]): Promise<string> => broker.current.ctl(args);
+let brokerUrl: string;
 
 beforeAll(async () => {
-  broker = await startPrivateBroker();
-  await ctl('add_user', USER, 'secret');
+  brokerUrl = await sharedBrokerUrl();
+  const made = Object.entries(RIGHTS).flatMap(([vhost, rights]) => [addVhost(vhost), grant(USER, vhost, rights)]);
+  await ctl('eval', `${[addUser(USER, 'secret'), ...made].join(', ')}.`);
 }, 120_000);
-afterAll(() => broker?.close(), 60_000);
 
-async function inVhost<T>(vhost: string, rights: readonly [string, string, string], use: (connection: BrokerConnection) => Promise<T>): Promise<T> {
-  await ctl('add_vhost', vhost);
-  await ctl('set_permissions', '-p', vhost, USER, ...rights);
+async function inVhost<T>(vhost: string, use: (connection: BrokerConnection) => Promise<T>): Promise<T> {
   const connection = connectBroker(urlOf(vhost), 'test', silentLogger);
   try {
     return await use(connection);
@@ -42,7 +50,7 @@ async function inVhost<T>(vhost: string, rights: readonly [string, string, strin
 }
 
 function urlOf(vhost: string): string {
-  const url = new URL(broker.url);
+  const url = new URL(brokerUrl);
   [url.username, url.password, url.pathname] = [encodeURIComponent(USER), 'secret', `/${encodeURIComponent(vhost)}`];
   return url.href;
 }
@@ -70,7 +78,7 @@ async function publishOne(connection: BrokerConnection): Promise<void> {
 
 describe('what the broker refuses is said with its reason, and what helps:', () => {
   test('more queues than a virtual host may have: nothing is to be deleted, because nothing is there', () =>
-    inVhost('few queues', [ALL, ALL, ALL], async (connection) => {
+    inVhost('few queues', async (connection) => {
       await ctl('set_vhost_limits', '-p', 'few queues', '{"max-queues": 2}');
       const message = await refusalOf(declareTopology(connection, QUEUES));
       expect(message).toMatch(/^The queue "paynotify_orders_queue\.dead" \(durable quorum\) cannot be made: .*queue limit in vhost 'few queues' \(2\) is reached.*rabbitmqctl set_vhost_limits -p 'few queues' /);
@@ -80,7 +88,7 @@ describe('what the broker refuses is said with its reason, and what helps:', () 
     }));
 
   test('a queue of another kind in a virtual host of its own: the whole reason, and the command for that virtual host', () =>
-    inVhost('java1', [ALL, ALL, ALL], async (connection) => {
+    inVhost('java1', async (connection) => {
       const reader = openQueueReader(urlOf('java1'));
       await reader.client.queueDeclare({ queue: QUEUE, durable: true });
       await reader.close();
@@ -91,11 +99,11 @@ describe('what the broker refuses is said with its reason, and what helps:', () 
     }));
 
   test.each([
-    ['configure', ['^$', ALL, ALL], 'may not declare or use the exchange "paynotify_exchange_fanout" (durable fanout)'],
-    ['write', [ALL, '^$', ALL], 'may not declare or use the queue "paynotify_queue" (durable quorum)'],
-    ['read', [ALL, ALL, '^$'], 'may not declare or use the'],
-  ] as const)('no right to %s', (name, rights, what) =>
-    inVhost(`without ${name}`, rights, async (connection) => {
+    ['configure', 'may not declare or use the exchange "paynotify_exchange_fanout" (durable fanout)'],
+    ['write', 'may not declare or use the queue "paynotify_queue" (durable quorum)'],
+    ['read', 'may not declare or use the'],
+  ] as const)('no right to %s', (name, what) =>
+    inVhost(`without ${name}`, async (connection) => {
       const message = await refusalOf(declareTopology(connection, QUEUES));
       expect(message).toContain(`User "${USER}" ${what}`);
       expect(message).toContain('ACCESS_REFUSED');
@@ -104,7 +112,7 @@ describe('what the broker refuses is said with its reason, and what helps:', () 
     }));
 
   test('no right to publish, once everything is there', () =>
-    inVhost('mute', [ALL, '^paynotify_(queue|orders_queue|dlx)', ALL], async (connection) => {
+    inVhost('mute', async (connection) => {
       const failure = await publishOne(connection).catch((error: unknown) => error as Error);
       expect(failure).toMatchObject({ reason: 'channel-lost' });
       expect((failure as Error).message).toMatch(/User "shop clerk" may not declare or use the exchange "paynotify_exchange_fanout".*set_permissions -p mute 'shop clerk'/);
@@ -113,7 +121,7 @@ describe('what the broker refuses is said with its reason, and what helps:', () 
     }));
 
   test('no right to consume', () =>
-    inVhost('deaf', [ALL, ALL, ALL], async (connection) => {
+    inVhost('deaf', async (connection) => {
       await declareTopology(connection, QUEUES);
       await ctl('set_permissions', '-p', 'deaf', USER, ALL, ALL, '^paynotify_(exchange_fanout|dlx)');
       const message = await refusalOf(subscribe(connection, { queue: QUEUE, prefetch: 1, deliver: () => undefined, lost: () => undefined }));
@@ -124,7 +132,7 @@ describe('what the broker refuses is said with its reason, and what helps:', () 
     }));
 
   test('a policy that fills a queue: which command shows it', () =>
-    inVhost('policed', [ALL, ALL, ALL], async (connection) => {
+    inVhost('policed', async (connection) => {
       const reader = openQueueReader(urlOf('policed'));
       await declareTopology(connection, QUEUES);
       await reader.client.queueDeclare({ queue: 'of-somebody-else', durable: true });

@@ -14,9 +14,11 @@ let reader: QueueReader;
 let connection: BrokerConnection;
 let queues: readonly [string, string];
 let made = 0;
+/** One pair for each test that is not about the first declaration. */
+const settled = Array.from({ length: 5 }, (_, index) => [`settled-a${index}`, `settled-b${index}`] as const);
 
 beforeAll(async () => {
-  vhost = await createTestVhost();
+  vhost = await createTestVhost('empty');
   reader = openQueueReader(vhost.url);
   connection = connectBroker(vhost.url, 'test', silentLogger);
 });
@@ -118,6 +120,14 @@ describe('declareTopology', () => {
 });
 
 describe('bindings', () => {
+  // Declared all at once, because each first declaration waits for its queues to settle.
+  beforeAll(async () => {
+    await Promise.all(settled.map((pair) => declareTopology(connection, pair)));
+  });
+  beforeEach(() => {
+    queues = settled.pop() ?? queues;
+  });
+
   it.each([
     ['the fanout exchange', (queue: string) => ({ exchange: PAYNOTIFY_EXCHANGE, queue, routingKey: '' })],
     ['the dead-letter exchange', (queue: string) => ({ exchange: PAYNOTIFY_DEAD_LETTER_EXCHANGE, queue: deadQueueOf(queue), routingKey: deadQueueOf(queue) })],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Connection, type Channel } from 'rabbitmq-client';
 import { onTestFinished } from 'vitest';
 import type { PaymentMessage, PublishedEventType } from '../../src/contracts/payment-messages.ts';
-import { deadQueueOf, type ModuleName } from '../../src/contracts/topology.ts';
+import { deadQueueOf, MODULE_QUEUES, type ModuleName } from '../../src/contracts/topology.ts';
 import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES } from '../../src/contracts/payment-messages.ts';
 import { connectBroker, type BrokerConnection } from '../../src/platform/broker/connect.ts';
 import { declareTopology } from '../../src/platform/broker/topology.ts';
@@ -18,7 +18,7 @@ import { createTestDatabase, createTestVhost } from '../harness/services.ts';
 import { createEffectsTable, createRecorder, type Recorder } from './recording-module.ts';
 
 export const MODULE: ModuleName = 'orders';
-export const QUEUE = 'consumer_under_test';
+export const QUEUE: string = MODULE_QUEUES[MODULE];
 
 export const SETTINGS: ConsumerDependencies['settings'] = { prefetch: 64, batchSizeMax: 32, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 };
 
@@ -46,6 +46,8 @@ export interface Rig {
   /** Asked after all consumers have stopped: messages that were never acknowledged. */
   readonly leftOver: (queue?: string) => Promise<number>;
 }
+
+export type OnFinished = (undo: () => Promise<void> | void) => void;
 
 export interface Running {
   readonly worker: Worker;
@@ -94,21 +96,22 @@ export function outgoing(message: PaymentMessage, headers?: Record<string, strin
   return { body: message, messageId: message.eventId, ...(headers === undefined ? {} : { headers }) };
 }
 
-export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Rig> {
+/** @param onFinished where to leave what is to be undone; a test that runs beside others must give its own. */
+export async function createRig(urls: { databaseUrl?: string } = {}, onFinished: OnFinished = onTestFinished): Promise<Rig> {
   const vhost = await createTestVhost();
-  onTestFinished(() => vhost.delete());
-  const databaseUrl = urls.databaseUrl ?? (await ownDatabase());
+  onFinished(() => vhost.delete());
+  const databaseUrl = urls.databaseUrl ?? (await ownDatabase(onFinished));
   const db = connectDatabase(databaseUrl, { poolSizeMax: 8 });
   await db.eventStoreBinding.createMany({ data: [{ storeId: randomUUID(), generation: 1n, boundBy: 'test' }], skipDuplicates: true });
-  onTestFinished(() => db.$disconnect());
+  onFinished(() => db.$disconnect());
   await createEffectsTable(db);
 
   const recorder = createRecorder(MODULE);
   const metrics = createMetrics();
   const channels: Channel[] = [];
-  const sender = connectSender(vhost.url);
+  const sender = connectSender(vhost.url, onFinished);
   const connection = rememberChannels(connectBroker(vhost.url, 'consume', silentLogger), channels);
-  onTestFinished(() => connection.close(1000));
+  onFinished(() => connection.close(1000));
   await declareTopology(connection, [QUEUE]);
   const common = { queue: QUEUE, connection, db, log: silentLogger, metrics };
 
@@ -121,8 +124,8 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
     channels,
     openChannel: () => connection.acquire(),
     publish: sender.publish,
-    consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options })),
-    moveDead: (options = {}) => start(createDeadQueueMover({ ...common, publishing: connection, confirmTimeoutMs: 5_000, module: MODULE, ...options })),
+    consume: (options = {}) => start(createConsumer({ ...common, handler: recorder, settings: SETTINGS, ...options }), onFinished),
+    moveDead: (options = {}) => start(createDeadQueueMover({ ...common, publishing: connection, confirmTimeoutMs: 5_000, module: MODULE, ...options }), onFinished),
     redrive: (id) => redriveParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id, { by: 'alice' }),
     close: (id) => closeParked({ db, handlers: { [MODULE]: recorder }, log: silentLogger, metrics }, id, { by: 'alice', note: 'settled by hand' }),
     waiting: sender.waiting,
@@ -133,16 +136,16 @@ export async function createRig(urls: { databaseUrl?: string } = {}): Promise<Ri
   };
 }
 
-async function ownDatabase(): Promise<string> {
+async function ownDatabase(onFinished: OnFinished): Promise<string> {
   const database = await createTestDatabase();
-  onTestFinished(() => database.drop());
+  onFinished(() => database.drop());
   return database.url;
 }
 
-function connectSender(url: string) {
+function connectSender(url: string, onFinished: OnFinished) {
   const connection = new Connection({ url, acquireTimeout: 20_000 });
   connection.on('error', () => undefined);
-  onTestFinished(() => connection.unsafeDestroy());
+  onFinished(() => connection.unsafeDestroy());
   const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });
   return {
     publish: async (messages: readonly Outgoing[]) => {
@@ -174,14 +177,14 @@ function rememberChannels(connection: BrokerConnection, channels: Channel[]): Br
   });
 }
 
-async function start(worker: Worker): Promise<Running> {
+async function start(worker: Worker, onFinished: OnFinished): Promise<Running> {
   const abort = new AbortController();
   const finished = worker.run(abort.signal);
   const stop = async (): Promise<void> => {
     abort.abort();
     await finished;
   };
-  onTestFinished(stop);
+  onFinished(stop);
   return { worker, stop };
 }
 

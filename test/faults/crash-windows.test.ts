@@ -14,11 +14,12 @@ const LOAD = 40;
 const DIES_AT = 7;
 /** Ten processes start here at once; a loaded machine takes minutes for what an idle one does in 30 s. */
 const TEST_TIMEOUT_MS = 400_000;
+
 /**
- * Nothing is tried again here, so this only lengthens the time (two attempts' worth of all, 2 min) after which a message counts
- * as lost: with ten processes at once a broker may take 10 s to hand back what a dead one held.
+ * The reconciler heals what is missing for longer than all attempts may take, which a busy machine takes as well. Nothing may need
+ * it here, so it is given no cause within the test.
  */
-const PATIENT = { PAYNOTIFY_RETRY_DELAY_MS: '20000' };
+const NOT_HEALED = { PAYNOTIFY_RETRY_DELAY_MS: '60000' };
 
 const WINDOWS: readonly [Window, string][] = [
   ['payment.appended', 'the success is stored and the provider has no answer'],
@@ -33,14 +34,14 @@ describe.concurrent('killed with SIGKILL', () => {
   test.each(WINDOWS)('in the window %s (%s), nothing is lost and nothing applied twice', { timeout: TEST_TIMEOUT_MS }, async (window) => {
     const site = await openSite();
     try {
-      const dying = await site.start({ death: { window, after: DIES_AT } });
+      const dying = await site.start({ death: { window, after: DIES_AT }, environment: NOT_HEALED });
       const payments = await site.shop.openPayments(LOAD);
       await dying.ready;
 
       const paying = site.shop.payAll(payments);
       expect(await dying.exited).toEqual({ code: null, signal: 'SIGKILL' });
       const before = await site.committedEffects();
-      const restarted = await site.start({ environment: PATIENT });
+      const restarted = await site.start({ environment: NOT_HEALED });
       await paying;
       await site.assertWhole(payments);
 

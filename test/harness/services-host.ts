@@ -6,6 +6,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDataDirectory, startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory } from '../../src/platform/embedded/index.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
+import { createVhostMaker, keepAhead } from './vhosts.ts';
 
 /**
  * One PostgreSQL and one RabbitMQ for a whole test run, owned by the process that outlives all test workers. Each starts
@@ -20,8 +21,6 @@ declare module 'vitest' {
 
 const DATA_ROOT = resolve(import.meta.dirname, '../../.data');
 export const TEMPLATE_DATABASE = 'migrated_template';
-/** One rabbitmqctl call costs 0.7 s of processor time for however many vhosts, so some are made ahead. */
-const VHOST_BATCH_SIZE = 8;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   removeFormerRuns();
@@ -51,16 +50,22 @@ function createHost(directory: DataDirectory) {
   const postgres = once(() => startEmbeddedPostgres(options));
   const broker = once(() => startEmbeddedRabbitMq(options));
   const template = once(async () => migrateTemplate((await postgres()).url));
-  const takeVhost = vhostMaker(broker);
+  const maker = createVhostMaker(broker);
+  const [vhosts, emptyVhosts] = [keepAhead(() => maker.make(true)), keepAhead(() => maker.make(false))];
   const routes: Record<string, () => Promise<unknown>> = {
     '/postgres': async () => ({ url: (await postgres()).url }),
     '/template': async () => ({ url: await template() }),
     '/rabbitmq': async () => ({ url: (await broker()).url }),
-    '/vhost': async () => ({ url: `${(await broker()).url}/${await takeVhost()}` }),
+    '/vhost': async () => ({ url: `${(await broker()).url}/${await vhosts.take()}` }),
+    '/vhost/empty': async () => ({ url: `${(await broker()).url}/${await emptyVhosts.take()}` }),
   };
   const server = createServer((request, response) => {
     const [path, query] = (request.url ?? '').split('?');
-    const answer = path === '/vhost/delete' ? broker().then((it) => it.ctl(['delete_vhost', query ?? ''])) : routes[path ?? '']?.();
+    const argument = decodeURIComponent(query ?? '');
+    const answer =
+      path === '/vhost/delete' ? maker.giveBack(argument)
+      : path === '/ctl' ? broker().then(async (it) => ({ output: await it.ctl(JSON.parse(argument) as string[]) }))
+      : routes[path ?? '']?.();
     Promise.resolve(answer).then(
       (value) => response.end(JSON.stringify(value ?? null)),
       (error: unknown) => response.writeHead(500).end(error instanceof Error ? error.stack : String(error)),
@@ -70,6 +75,7 @@ function createHost(directory: DataDirectory) {
     listen: () => listen(server),
     async close() {
       server.close();
+      await Promise.all([vhosts.close(), emptyVhosts.close()]);
       await Promise.all([postgres, broker].map(async (service) => (await service.started()?.catch(() => undefined))?.stop()));
     },
   };
@@ -98,31 +104,4 @@ async function migrateTemplate(serverUrl: string): Promise<string> {
   const { migrate } = await import('../../src/platform/database/migrate.ts');
   await migrate(url.href);
   return serverUrl;
-}
-
-function vhostMaker(broker: () => ReturnType<typeof startEmbeddedRabbitMq>): () => Promise<string> {
-  const ready: string[] = [];
-  let made = 0;
-  let making: Promise<void> | undefined;
-
-  async function make(): Promise<void> {
-    const names = Array.from({ length: VHOST_BATCH_SIZE }, () => `test-${++made}`);
-    const server = await broker();
-    const user = new URL(server.url).username;
-    const steps = names.flatMap((name) => [
-      `ok = rabbit_vhost:add(<<"${name}">>, <<"${user}">>)`,
-      `ok = rabbit_auth_backend_internal:set_permissions(<<"${user}">>, <<"${name}">>, <<".*">>, <<".*">>, <<".*">>, <<"${user}">>)`,
-    ]);
-    await server.ctl(['eval', `${steps.join(', ')}.`]);
-    ready.push(...names);
-  }
-
-  return async function take(): Promise<string> {
-    for (;;) {
-      const name = ready.shift();
-      if (name !== undefined) return name;
-      making ??= make().finally(() => (making = undefined));
-      await making;
-    }
-  };
 }

@@ -23,9 +23,10 @@ export interface TestDatabase {
 }
 
 export interface TestVhost {
-  /** AMQP URL of an empty vhost of its own. */
+  /** AMQP URL of a vhost of its own. */
   readonly url: string;
   readonly name: string;
+  /** Gives it back, to be deleted some time later. */
   delete(): Promise<void>;
 }
 
@@ -43,7 +44,7 @@ export interface PrivateService<T> {
 
 /** A database with all migrations applied, or an empty one. */
 export async function createTestDatabase(content: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
-  const server = await ask(content === 'migrated' ? '/template' : '/postgres');
+  const server = await urlFrom(content === 'migrated' ? '/template' : '/postgres');
   const name = `test_${randomBytes(6).toString('hex')}`;
   await administer(server, `CREATE DATABASE ${name} ${content === 'migrated' ? `TEMPLATE ${TEMPLATE_DATABASE}` : ''}`);
   const url = new URL(server);
@@ -51,17 +52,28 @@ export async function createTestDatabase(content: 'migrated' | 'empty' = 'migrat
   return { url: url.href, drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
-export async function createTestVhost(): Promise<TestVhost> {
-  const url = await ask('/vhost');
+/** With the modules' queues as the application declares them, long enough ago, or empty. */
+export async function createTestVhost(content: 'declared' | 'empty' = 'declared'): Promise<TestVhost> {
+  const url = await urlFrom(content === 'declared' ? '/vhost' : '/vhost/empty');
   const name = new URL(url).pathname.slice(1);
   return {
     url,
     name,
-    // Best effort: it only saves the broker some work, and ends with the broker's run in any case.
+    // Not at once: see vhosts.ts.
     async delete() {
       await ask(`/vhost/delete?${name}`).catch(() => undefined);
     },
   };
+}
+
+/** URL of the default vhost of the broker that all tests share, as its administrator. */
+export function sharedBrokerUrl(): Promise<string> {
+  return urlFrom('/rabbitmq');
+}
+
+/** rabbitmqctl for the shared broker, for users, vhosts and rights of the test's own. @returns what it printed. */
+export async function sharedBrokerCtl(...args: readonly string[]): Promise<string> {
+  return (await ask(`/ctl?${encodeURIComponent(JSON.stringify(args))}`))?.output ?? '';
 }
 
 export function startPrivateBroker(): Promise<PrivateService<EmbeddedRabbitMq>> {
@@ -116,9 +128,13 @@ async function administer(serverUrl: string, statement: string): Promise<void> {
   }
 }
 
-async function ask(path: string): Promise<string> {
+async function urlFrom(path: string): Promise<string> {
+  return (await ask(path))?.url ?? '';
+}
+
+async function ask(path: string): Promise<{ readonly url?: string; readonly output?: string } | null> {
   const response = await fetch(new URL(path, inject('servicesHostUrl')));
   const text = await response.text();
   if (!response.ok) throw new Error(`the test run's services host failed on ${path}: ${text}`);
-  return (JSON.parse(text) as { url?: string } | null)?.url ?? '';
+  return JSON.parse(text) as { url?: string; output?: string } | null;
 }

@@ -24,7 +24,7 @@ describe('the services of a test run', () => {
   });
 
   test('that are shared give every caller an empty vhost of its own', async () => {
-    const [one, other] = await Promise.all([createTestVhost(), createTestVhost()]);
+    const [one, other] = await Promise.all([createTestVhost('empty'), createTestVhost('empty')]);
     expect(one.name).not.toBe(other.name);
     const connection = new Connection(one.url);
     undo.push(() => connection.close());

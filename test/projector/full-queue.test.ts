@@ -2,8 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
 import { explainNack } from '../../src/platform/broker/full-queues.ts';
-import type { EmbeddedRabbitMq } from '../../src/platform/embedded/index.ts';
-import { startPrivateBroker, type PrivateService } from '../harness/services.ts';
+import { createTestVhost, sharedBrokerCtl, type TestVhost } from '../harness/services.ts';
 import { createProjectorWorld, QUEUES, type ProjectorWorld } from './projector-world.ts';
 
 /*
@@ -12,18 +11,18 @@ import { createProjectorWorld, QUEUES, type ProjectorWorld } from './projector-w
  */
 
 const [FULL, OTHER] = ['a shop\'s full "queue"', 'another-shop'];
-/** Attempts without a pause come every three seconds at the latest. */
-const WATCHED_MS = 12_000;
-let broker: PrivateService<EmbeddedRabbitMq>;
+/** Attempts without a pause come every three seconds at the latest: time for two of them. */
+const WATCHED_MS = 7_000;
+let vhost: TestVhost;
 let world: ProjectorWorld;
 
 beforeAll(async () => {
-  broker = await startPrivateBroker();
-  world = await createProjectorWorld(broker.url);
+  vhost = await createTestVhost();
+  world = await createProjectorWorld(vhost.url);
 }, 120_000);
 afterAll(async () => {
   await world?.close();
-  await broker?.close();
+  await vhost?.delete();
 }, 60_000);
 
 const until = (what: () => boolean | Promise<boolean>): Promise<boolean> => vi.waitUntil(what, { timeout: 30_000, interval: 20 });
@@ -35,7 +34,7 @@ test('a full queue of somebody else is named, floods nobody, and lets everything
   await client.queueDeclare({ queue: OTHER, durable: true });
   for (const queue of [FULL, OTHER]) await client.queueBind({ queue, exchange: PAYNOTIFY_EXCHANGE });
 
-  const explain = () => explainNack((args) => broker.current.ctl(args), '/');
+  const explain = () => explainNack((args) => sharedBrokerCtl(...args), vhost.name);
   const first = world.start({ explainNack: explain });
   const ids = await world.pay(3);
   await until(() => first.projector.health?.().reason?.includes('another-shop') === false && first.projector.health().reason?.includes(FULL) === true);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
+import { deadQueueOf, PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
 import { createTestVhost, type TestVhost } from '../harness/services.ts';
 import { createProjectorWorld, QUEUES, type ProjectorWorld } from './projector-world.ts';
 
@@ -18,12 +18,18 @@ afterEach(async () => {
 const until = (what: () => boolean | Promise<boolean>): Promise<boolean> => vi.waitUntil(what, { timeout: 30_000, interval: 20 });
 const isStored = async (): Promise<boolean> => (await world.checkpoint()) >= (await world.store.headPosition());
 
+/** As before the first start ever. */
+async function removeQueues(): Promise<void> {
+  for (const queue of QUEUES.flatMap((name) => [name, deadQueueOf(name)])) await world.reader.client.queueDelete(queue);
+}
+
 async function taken(): Promise<string[][]> {
   return [await world.reader.takeAll(QUEUES[0]!), await world.reader.takeAll(QUEUES[1]!)];
 }
 
 describe('the projector between real parts', () => {
   it('brings every published event into every module queue in the order of the log, and nothing internal', async () => {
+    await removeQueues();
     const { projector, stop } = world.start();
     const ids = await world.pay(200);
     await until(isStored);
@@ -109,6 +115,7 @@ describe('one missing binding of two', () => {
 
 describe('a queue of the wrong type', () => {
   it('blocks publishing into every queue, says so, and publishing begins when it is put right', async () => {
+    await removeQueues();
     await world.reader.client.queueDeclare({ queue: QUEUES[1]!, durable: true });
     const before = await world.checkpoint();
     const ids = await world.pay(3);
@@ -184,6 +191,7 @@ describe('a database that is away', () => {
   });
 
   it('keeps a projector without a checkpoint from publishing anything', async () => {
+    await removeQueues();
     world.databaseProxy.refuse = true;
     await world.pay(3);
     const { projector } = world.start();
