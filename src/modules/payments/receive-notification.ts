@@ -3,6 +3,7 @@ import type { Notification, PaymentNotification } from '../../contracts/payment-
 import { untilAborted, type StreamStore } from '../../platform/event-store/until-aborted.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
+import { createFewLabels } from '../../platform/observe/few-labels.ts';
 import { createThrottledLog, type ThrottledLog } from '../../platform/observe/throttled-log.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
 import { callbackOf, malformedCallback, refusedCallback, type CallbackLog, type Received } from './callbacks/callback.ts';
@@ -58,6 +59,7 @@ const OUTCOMES_BY_WEIGHT: readonly ReceiveOutcome[] = ['unavailable', 'unknown-p
 export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotification {
   const { accounts, metrics, log, now } = deps;
   const throttled = createThrottledLog(log);
+  const typeLabel = createFewLabels();
   const evaluating: EvaluateDeps = { ...deps, onAppended: (seconds) => metrics.appendSeconds.observe(seconds) };
 
   function refuse(request: ReceiveRequest, reason: RefusalReason, reading?: ClockReading): ReceiveOutcome {
@@ -80,7 +82,7 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
       const outcome = await receiveOne({ ...deps, store, throttled }, { ...evaluating, store }, account, notification, line, endsAt);
       outcomes.push(outcome);
       logReceived(log, { ...line, outcome, ...idsOf(notification), durationMs: Math.round(performance.now() - startedAt) });
-      if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: line.provider, type: notification.providerType });
+      if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: line.provider, type: typeLabel(line.provider, notification.providerType) });
     }
     const answered = OUTCOMES_BY_WEIGHT.find((outcome) => outcomes.includes(outcome)) ?? 'unavailable';
     notifications.forEach((notification, n) => deps.callbacks?.note(callbackOf(received, line.keyId, notification, outcomes[n] ?? answered, answered)));

@@ -23,7 +23,7 @@ import { createThrottledLog } from '../observe/throttled-log.ts';
 /** Some hundred would do for a shop and its providers. Each costs some ten kilobytes, and at worst one answer. */
 export const CONNECTIONS_MAX = 1_000;
 /** Hardly anybody sends requests ahead; a request that waits costs about four kilobytes. */
-export const PIPELINED_MAX = 16;
+export const PIPELINED_MAX = 4;
 /** The largest answer has two megabytes, and a line of 64 KB/s takes it in this time. */
 export const ANSWER_TAKEN_WITHIN_MS = 30_000;
 /** Longer than proxies keep theirs (60 s): the side that closes must not be the one that did not know of a request. */
