@@ -8,8 +8,8 @@ import type { ProviderAccounts } from './provider-accounts.ts';
  * How the memory of webhooks is bounded. Nothing of a body is read before: the account is known → the body may be as large
  * as it says (one without a length counts as the largest) → there is room for it among all that are held at once. The room
  * is given back when the answer is out and nobody works on the body any more. A body that comes slowly keeps its room for
- * the time that bodies have (limit-bodies.ts), and no longer; its connection is closed then. A body is read into one buffer (read-body.ts),
- * which at worst is half as large again while it grows.
+ * the time that bodies have (limit-bodies.ts), and no longer; its connection is closed then. A body is read into one buffer
+ * (read-body.ts), which at worst is half as large again while it grows.
  */
 
 /** A Stripe event is under 256 KB and every other notification smaller; an order with thousands of lines in it is not ours. */
