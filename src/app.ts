@@ -13,7 +13,7 @@ import { describeError } from './platform/broker/error-log.ts';
 import { explainNack, type BrokerTool } from './platform/broker/full-queues.ts';
 import { createConsumer } from './platform/consumer/consumer.ts';
 import { createDeadQueueMover } from './platform/consumer/dead-queue-mover.ts';
-import { connectDatabase, type Database } from './platform/database/database.ts';
+import { connectDatabase, REQUEST_LIMITS, type Database, type DatabaseOptions } from './platform/database/database.ts';
 import { databaseTrouble } from './platform/database/database-trouble.ts';
 import { migrateUntilDone } from './platform/database/migrate-until-done.ts';
 import { refuseUnfitDatabase } from './platform/database/refuse-unfit.ts';
@@ -78,8 +78,10 @@ export interface App {
 }
 
 const VERSION = '0.1.0';
-/** Consumers hold one transaction each at most; the rest is for requests. */
-const DATABASE_POOL_SIZE = 16;
+/** Consumers hold one transaction each at most; the rest is for operators. */
+const DATABASE_POOL_SIZE = 10;
+/** The shop's requests are short; workers and they do not wait for each other. */
+const REQUEST_POOL_SIZE = 8;
 /** A dependency that does not answer a look within this time counts as away. */
 const LOOK_TIMEOUT_MS = 1_000;
 const READY_POLL_MS = 200;
@@ -100,7 +102,8 @@ export async function startApp(input: AppInput): Promise<App> {
   let looking: Promise<Health['dependencies']> | null = null;
 
   const { store, look: lookAtEventStore } = watchAppends(await steps.run('event store client', async () => connectEventStore(input.eventStoreUrl, log), (client) => client.dispose()), input.eventStoreDirectory ?? null);
-  const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
+  const db = await steps.run('database client', async () => openDatabase(input.databaseUrl, log, { poolSizeMax: DATABASE_POOL_SIZE }), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
+  const requestDb = await steps.run('database client of requests', async () => openDatabase(input.databaseUrl, log, { ...REQUEST_LIMITS, poolSizeMax: REQUEST_POOL_SIZE }), (client) => withinMs(config.shutdownTimeoutMs, client.$disconnect()));
   const clock = createClockWatch({ log, metrics, monotonicMs: () => performance.now() });
   const known = { clock, recent: createRecentPayments(), arrivals: createArrivals() };
   const instanceId = input.instanceId ?? randomUUID();
@@ -109,7 +112,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const callbacks = createCallbackRegister({ db, store, lookAtStore: () => binding.look(), metrics, log, retentionDays: config.callbackRetentionDays });
   // Stopped behind the webhooks and in front of the database.
   await steps.run('callback register', async () => undefined, () => callbacks.finish(Math.min(config.shutdownTimeoutMs, CALLBACKS_FINISH_TIMEOUT_MS)));
-  const parts: Parts = { input, callbacks, metrics, store, db, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
+  const parts: Parts = { input, callbacks, metrics, store, db, requestDb, binding, brokers, ...known, reach: input.reach ?? passWindow, instanceId, checkDependencies, workers };
 
   const refusals = createWebhookRefusals({ accounts: input.accounts, metrics, log, now, callbacks: callbacks.buffer });
   const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops, onRefused: refusals.onRefused, meantUrl: meantWebhookUrl });
@@ -236,8 +239,8 @@ function isLeading(projector: Projector): boolean {
   return projector.health?.().detail?.role === 'leading';
 }
 
-function openDatabase(url: string, log: Logger): Database {
-  return connectDatabase(url, { poolSizeMax: DATABASE_POOL_SIZE, onConnectionLost: (error) => log.warn({ event: 'database.connection-lost', err: error }) });
+function openDatabase(url: string, log: Logger, options: DatabaseOptions): Database {
+  return connectDatabase(url, { ...options, onConnectionLost: (error) => log.warn({ event: 'database.connection-lost', err: error }) });
 }
 
 async function untilReady(health: () => Promise<Health>, signal: AbortSignal): Promise<void> {

@@ -20,6 +20,8 @@ export interface Parts {
   readonly metrics: Metrics;
   readonly store: EventStore;
   readonly db: Database;
+  /** For work that somebody waits for, within REQUEST_LIMITS. */
+  readonly requestDb: Database;
   readonly binding: StoreBinding;
   readonly brokers: Brokers;
   readonly reach: ReachWindow;

@@ -11,7 +11,7 @@ import { healthRoutes } from './platform/observe/health-routes.ts';
 
 /** Everything that answers over HTTP: health and webhooks for anybody, the shop and the operators behind their tokens. */
 export async function registerRoutes(server: Server, parts: Parts, refusals: WebhookRefusals): Promise<void> {
-  const { input, metrics, store, db, binding, brokers, recent, arrivals, callbacks } = parts;
+  const { input, metrics, store, db, requestDb, binding, brokers, recent, arrivals, callbacks } = parts;
   const { accounts, log } = input;
   const callers = createAuthentication(createTokenCheck(input.tokens), metrics);
   const evaluating = evaluatingWith(parts);
@@ -20,13 +20,13 @@ export async function registerRoutes(server: Server, parts: Parts, refusals: Web
   await server.register(webhookRoutes({ receive: createReceiveNotification({ ...evaluating, clock: parts.clock, metrics, log, callbacks: callbacks.buffer }), accounts, refusals, metrics, log }));
   await server.register(async (shop) => {
     shop.addHook('onRequest', callers.requireToken('service'));
-    await shop.register(learningRoutes({ db, now }));
+    await shop.register(learningRoutes({ db: requestDb, now }));
     await shop.register(
       ordersRoutes({
-        db,
+        db: requestDb,
         now,
-        openItemsOf: (orderId) => openItemsOfOrder(db, orderId),
-        findSelectionPrice: (selectionId) => findSelectionPrice(db, selectionId),
+        openItemsOf: (orderId) => openItemsOfOrder(requestDb, orderId),
+        findSelectionPrice: (selectionId) => findSelectionPrice(requestDb, selectionId),
         requestPayment: createRequestPayment({ store, now, recent, onRequested: (payNo) => arrivals.note({ payNo }) }),
         accountFor: (provider, account) => (accounts.find(provider, account) === null ? null : (providersByName.get(provider) ?? null)),
       }),

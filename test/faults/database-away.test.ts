@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../src/platform/database/migrate.ts';
 import type { EmbeddedPostgres } from '../../src/platform/embedded/index.ts';
+import { HANDLER_DEADLINE_MS } from '../../src/platform/http/limit-handlers.ts';
 import { until } from '../harness/until.ts';
 import { startPrivatePostgres, type PrivateService } from '../harness/services.ts';
 import { openSite, type Site } from '../harness/site.ts';
@@ -53,3 +55,43 @@ test('a database stopped for 20 s while messages are consumed parks none of them
   });
   await until('a ready application', 30_000, async () => ((await fetch(`${site.app.url}/health/ready`)).ok ? true : null));
 });
+
+/** More than there are connections for requests. */
+const ASKED_AT_ONCE = 40;
+/** All that the application may have, and some to spare for those that are just ending. */
+const SESSIONS_MAX = 20;
+
+test('while the database is frozen the shop is told so in time, webhooks are accepted, and given-up requests leave no connection behind', { timeout: 120_000 }, async () => {
+  const { shop } = site;
+  const payments = await shop.openPayments(ASKED_AT_ONCE);
+  signalDatabase('SIGSTOP');
+  try {
+    for (let wave = 0; wave < 2; wave++) {
+      const startedAt = performance.now();
+      const [answers] = await Promise.all([Promise.all(payments.map(({ orderId }) => askFor(orderId))), wave === 0 ? shop.payAll(payments) : null]);
+      expect(performance.now() - startedAt).toBeLessThan(HANDLER_DEADLINE_MS + 1_000);
+      expect(answers.map(({ status }) => status)).toEqual(payments.map(() => 503));
+      expect(new Set(answers.map(({ type }) => type))).toEqual(new Set(['urn:paynotify:problem:dependency-unavailable']));
+    }
+  } finally {
+    signalDatabase('SIGCONT');
+  }
+  await until('an answer', 10_000, async () => ((await askFor(payments[0]?.orderId ?? '')).status === 200 ? true : null));
+  await until('the end of what was given up', 10_000, async () => {
+    const [row] = await site.query<{ count: string }>(`SELECT count(*) FROM pg_stat_activity WHERE application_name = 'paynotify'`);
+    return Number(row?.count) <= SESSIONS_MAX ? true : null;
+  });
+  await site.assertWhole(payments);
+});
+
+async function askFor(orderId: string): Promise<{ readonly status: number; readonly type: string }> {
+  const answer = await fetch(`${site.app.url}/orders/${orderId}`, { headers: { authorization: `Bearer ${site.tokens.service}` } });
+  return { status: answer.status, type: ((await answer.json()) as { type?: string }).type ?? '' };
+}
+
+/** The server and each process of its own. */
+function signalDatabase(signal: 'SIGSTOP' | 'SIGCONT'): void {
+  const { pid } = postgres.current;
+  const own = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  for (const one of [pid, ...own]) process.kill(one, signal);
+}

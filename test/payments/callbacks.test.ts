@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Agent, METHODS, request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { NOTED_IN_STORE_MAX, NOTED_MAX } from '../../src/modules/payments/callbacks/callback-buffer.ts';
 import { refusedCallback, type Callback } from '../../src/modules/payments/callbacks/callback.ts';
@@ -6,6 +7,7 @@ import { rowOf, writeCallbacks } from '../../src/modules/payments/callbacks/call
 import { LISTED_AT_ONCE_MAX } from '../../src/modules/payments/callbacks/stranger-limit.ts';
 import { signNotification } from '../../src/modules/payments/index.ts';
 import { signStandardMessage } from '../../src/modules/payments/providers/sign-standard.ts';
+import { LABELS_MAX } from '../../src/platform/observe/few-labels.ts';
 import { until } from '../harness/until.ts';
 import { createCallbacksRig, type CallbacksRig } from './callbacks-rig.ts';
 import { newPayNo, successOf } from './payments-rig.ts';
@@ -201,18 +203,52 @@ describe('while the database is away', () => {
   });
 });
 
+/** Different in whatever a caller chooses: method, path, names of provider and account, headers, query, body. */
+async function sendForged(rig: CallbacksRig, from: number, to: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const send = (method: string, path: string, headers: Readonly<Record<string, string>>, body: string) => new Promise<void>((resolve, reject) => {
+    request(rig.payments.origin + path, { method, agent, headers: { 'content-length': Buffer.byteLength(body), ...headers } }, (answer) => answer.resume().on('end', resolve)).on('error', reject).end(body);
+  });
+  await Promise.all(Array.from({ length: to - from }, async (_, index) => {
+    const n = from + index;
+    const id = `value-${n}`;
+    const strange = METHODS.filter((name) => !['GET', 'HEAD', 'POST', 'CONNECT'].includes(name));
+    await send('POST', `/webhooks/provider-${n}/account-${n}`, { 'x-forwarded-for': `10.0.${n >> 8}.${n & 255}` }, id);
+    await send('POST', `/webhooks/standard/demo?q=${id}`, { 'webhook-id': id, 'webhook-timestamp': '1', 'webhook-signature': `v1,${id}` }, `{"type":"${id}"}`);
+    await send('POST', '/webhooks/stripe/demo', { 'stripe-signature': `t=${Math.floor(Date.now() / 1000)},v1=${n.toString(16).padStart(64, '0')}`, traceparent: `00-${n.toString(16).padStart(32, '0')}-0000000000000001-01` }, `{"id":"${id}"}`);
+    await send(strange[n % strange.length] ?? '', n % 2 === 0 ? `/${id}` : '/webhooks/standard/demo', { host: `${id}.example`, 'user-agent': id }, '');
+  }));
+  agent.destroy();
+}
+
 describe('the register is bounded', () => {
   const aged = (days: number, change: Partial<Callback> = {}) => {
     const received = { provider: 'stripe', account: 'demo', bodyBytes: 3e9, traceId: randomUUID().replaceAll('-', ''), receivedAt: new Date(Date.now() - days * 86_400_000) };
     return rowOf({ ...refusedCallback(received, 'signature-mismatch'), seq: Math.random(), times: 1, ...change }, 'test');
   };
 
-  it('against a stranger who sends as much as he likes', async () => {
+  it('against a stranger who sends as much as he likes, and never the same: neither rows nor time series grow with it', async () => {
     const rig = await createCallbacksRig();
-    const COUNT = 300;
-    for (let n = 0; n < COUNT; n++) await standard(rig, '{}', { 'webhook-signature': 'v1,AAAA' });
-    expect(rig.buffer.size).toBe(LISTED_AT_ONCE_MAX);
-    expect(rig.payments.lines.filter(({ event }) => event === 'webhook.refused')).toHaveLength(1);
+    const seriesOf = async (): Promise<number> => (await rig.payments.metrics.registry.metrics()).split('\n').filter((line) => !line.startsWith('#')).length;
+    await sendForged(rig, 0, 100);
+    await rig.writer.finish(WITHIN_MS);
+    const [rows, series] = [await rig.db.callbackRecord.count(), await seriesOf()];
+    await sendForged(rig, 100, 1_000);
+    await rig.writer.finish(WITHIN_MS);
+    expect(await seriesOf()).toBe(series);
+    expect(rows).toBeGreaterThanOrEqual(2 * LISTED_AT_ONCE_MAX);
+    // One more of a reason now and then stands for those in between.
+    expect((await rig.db.callbackRecord.count()) - rows).toBeLessThan(LISTED_AT_ONCE_MAX);
+    expect(await rig.payments.metrics.registry.metrics()).toMatch(/http_seconds_count\{method="other",route="unknown",status="404"\}/);
+    // Words of ours, in which nothing of the caller's is.
+    expect(new Set(rig.payments.lines.filter(({ event }) => event === 'webhook.refused').map(({ provider, account, reason }) => `${provider}/${account}/${reason}`)).size).toBeLessThan(12);
+  });
+
+  it('in its time series of what is genuine and not handled, whatever types there are', async () => {
+    const rig = await createCallbacksRig();
+    for (let n = 0; n < LABELS_MAX + 20; n++) expect((await standard(rig, JSON.stringify({ type: `invoice.t${n}`, data: {} }))).status).toBe(200);
+    const { values } = await rig.payments.metrics.webhookNotHandled.get();
+    expect([values.length, values.find(({ labels }) => (labels as { type: string }).type === 'other')?.value]).toEqual([LABELS_MAX + 1, 20]);
   });
 
   it('by age, by number, and of what is not genuine by a small number of each account', async () => {

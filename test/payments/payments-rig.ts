@@ -59,9 +59,11 @@ export const demoAccounts = await generateDemoAccounts();
 export interface PaymentsOptions {
   readonly moreAccounts?: readonly object[];
   readonly callbacks?: CallbackLog;
+  /** Time of every handler. */
+  readonly deadlineMs?: number;
 }
 
-export async function startPayments(storeUrl: string, { moreAccounts = [], ...callbacks }: PaymentsOptions = {}): Promise<PaymentsRig> {
+export async function startPayments(storeUrl: string, { moreAccounts = [], deadlineMs, ...callbacks }: PaymentsOptions = {}): Promise<PaymentsRig> {
   const lines: Record<string, unknown>[] = [];
   const reached: string[] = [];
   const log = recordingLogger(lines);
@@ -72,7 +74,7 @@ export async function startPayments(storeUrl: string, { moreAccounts = [], ...ca
   const recent = createRecentPayments();
   const accounts = readProviderAccounts(JSON.stringify({ accounts: [...demoAccounts.accountsFile.accounts, ...moreAccounts] }));
   const refusals = createWebhookRefusals({ accounts, metrics, log, now, ...callbacks });
-  const server = buildServer({ log, metrics, version: '0.0.0', onRefused: refusals.onRefused, meantUrl: meantWebhookUrl });
+  const server = buildServer({ log, metrics, version: '0.0.0', onRefused: refusals.onRefused, meantUrl: meantWebhookUrl, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
   const receive = createReceiveNotification({ store, accounts, metrics, log, reach, now, recent, ...callbacks });
   server.register(webhookRoutes({ receive, accounts, refusals, metrics, log }));
   server.register(paymentRoutes({ store }));

@@ -1,5 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { startEventStoreProcess, type EventStoreProcess } from '../harness/event-store-process.ts';
+import { RECEIVE_DEADLINE_MS } from '../../src/modules/payments/receive-notification.ts';
+import { startTcpProxy } from '../broker/tcp-proxy.ts';
+import { until } from '../harness/until.ts';
 import { startPayments, successOf, type PaymentsRig } from './payments-rig.ts';
 
 /** Providers give up waiting after about 5 s, and every provider sends again after a 503. */
@@ -70,4 +73,21 @@ it('a webhook that comes while the store restarts is accepted on the first try',
   const answers = Promise.all(payNos.map((payNo) => rig.send(successOf(rig.keys.standard, payNo))));
   await process.start();
   expect((await answers).map(({ status }) => status)).toEqual(payNos.map(() => 200));
+});
+
+it('storing that takes too long ends with the answer, over HTTP; the repeat finds the fact that was stored meanwhile', async () => {
+  const process = await startStore();
+  const network = await startTcpProxy(process.url);
+  onTestFinished(() => network.close());
+  const rig = await startPayments(network.url, { deadlineMs: 300 });
+  const payNo = await rig.open('standard');
+  network.swallowAnswers = true;
+  const answer = await rig.send(successOf(rig.keys.standard, payNo));
+  expect([answer.status, answer.retryAfter]).toEqual([503, '5']);
+  expect((await rig.metrics.webhookRefused.get()).values.map(({ labels }) => (labels as { reason: string }).reason)).toEqual(['timed-out']);
+  // Long before the store's own time is over.
+  await until('the end of the work', RECEIVE_DEADLINE_MS / 3, async () => ((await rig.metrics.httpOverdue.get()).values[0]?.value === 0 ? true : null));
+  network.swallowAnswers = false;
+  await until('the repeat', 10_000, async () => ((await rig.send(successOf(rig.keys.standard, payNo))).status === 200 ? true : null));
+  expect((await rig.events(payNo)).map(({ type }) => type)).toEqual(['PaymentRequested', 'PaymentSucceeded']);
 });

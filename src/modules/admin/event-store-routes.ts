@@ -59,7 +59,7 @@ export function eventStoreRoutes<Plan extends AdoptionPlan>(deps: EventStoreRout
   const { db, store, planAdoption, adopt } = deps;
   return async (app) => {
     app.post('/event-store/adopt', {
-      handlerTimeout: ADMIN_TIMEOUT_MS,
+      config: { deadlineMs: ADMIN_TIMEOUT_MS },
       schema: {
         ...TAGS,
         summary: 'Take the event store as it is now for the truth, and publish again what the database cannot have seen',

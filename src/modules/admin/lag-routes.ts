@@ -33,7 +33,7 @@ const LagSchema = Type.Object({
 export function lagRoutes(deps: LagDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get('/lag', {
-      handlerTimeout: ADMIN_TIMEOUT_MS,
+      config: { deadlineMs: ADMIN_TIMEOUT_MS },
       schema: { ...TAGS, summary: 'How far projector, queues and modules are behind', response: { 200: LagSchema, ...problemResponses } },
     }, async () => describe(await readLag(deps)));
   };

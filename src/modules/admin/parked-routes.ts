@@ -89,7 +89,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
     });
 
     app.post('/parked/redrive', {
-      handlerTimeout: ADMIN_TIMEOUT_MS,
+      config: { deadlineMs: ADMIN_TIMEOUT_MS },
       schema: { ...TAGS, summary: 'Execute parked messages again by module, reason, payment or all, oldest first, one part at a time', body: RedriveManySchema, response: { 200: RedrivenSchema, ...problemResponses } },
     }, async ({ body, actor }) => {
       const { all, after = '0', limit, ...filter } = body;
@@ -101,7 +101,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
     });
 
     app.post('/parked/:id/close', {
-      handlerTimeout: ADMIN_TIMEOUT_MS,
+      config: { deadlineMs: ADMIN_TIMEOUT_MS },
       schema: {
         ...TAGS,
         summary: 'End the waiting of a parked message unapplied, because it was dealt with otherwise; what waited behind it goes on',
@@ -116,7 +116,7 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
     });
 
     app.post('/parked/:id/redrive', {
-      handlerTimeout: ADMIN_TIMEOUT_MS,
+      config: { deadlineMs: ADMIN_TIMEOUT_MS },
       schema: { ...TAGS, summary: 'Execute a parked message again and say what became of it', params: Type.Object({ id: RowNumber }), response: { 200: RedriveSchema, ...problemResponses } },
     }, async ({ params: { id }, actor }) => {
       const redrive = async (record: ActionRecord) => refuseUnexecuted(await redriveParked(deps, BigInt(id), { by: actor, record: record.conclude }), id);

@@ -78,7 +78,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox 
   const { db } = deps;
   return async (app) => {
     app.post('/replays', {
-      handlerTimeout: ADMIN_TIMEOUT_MS,
+      config: { deadlineMs: ADMIN_TIMEOUT_MS },
       schema: { ...TAGS, summary: 'Publish stored events again', body: RequestSchema, response: { 202: ReplaySchema, ...problemResponses } },
     }, async ({ body, actor }, reply) => {
       const id = randomUUID();

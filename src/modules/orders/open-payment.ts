@@ -25,8 +25,8 @@ import { refreshOrders } from './refresh-orders.ts';
 export interface OpenPaymentDeps {
   readonly db: Database;
   readonly newId: () => Promise<string>;
-  /** Stores PaymentRequested. Rejects when it is not known to be stored. */
-  readonly requestPayment: (facts: Omit<PaymentRequested, 'requestedAt'>) => Promise<{ readonly outcome: 'requested' | 'conflict' }>;
+  /** Stores PaymentRequested. Rejects when it is not known to be stored, or `signal` is aborted before. */
+  readonly requestPayment: (facts: Omit<PaymentRequested, 'requestedAt'>, traceId?: string, signal?: AbortSignal) => Promise<{ readonly outcome: 'requested' | 'conflict' }>;
   /** Null when there is no such account. */
   readonly accountFor: (provider: string, account: string) => PayableAccount | null;
 }
@@ -42,13 +42,13 @@ export interface PayableAccount {
  * @throws RequestError 404 unknown order, 409 the order is not to be paid (any more), 422 unknown account, or one whose
  * provider does not take the order's currency or amount; what requestPayment throws.
  */
-export async function openPayment(deps: OpenPaymentDeps, orderId: string, provider: string, account: string): Promise<PayRecord> {
+export async function openPayment(deps: OpenPaymentDeps, orderId: string, provider: string, account: string, signal?: AbortSignal): Promise<PayRecord> {
   const order = await findPayable(deps.db, orderId);
   const { amount, currency } = order;
   refuseUnfit(deps.accountFor(provider, account), provider, account, order);
   const payNo = await deps.newId();
   const record = await deps.db.payRecord.create({ data: { payNo, orderId, provider, account, amount, currency, status: PayRecordStatus.unpaid } });
-  const { outcome } = await deps.requestPayment(facts(order, record));
+  const { outcome } = await deps.requestPayment(facts(order, record), undefined, signal);
   if (outcome === 'conflict') throw new Error(`payment ${payNo} exists in the event store already, with other facts`);
   await markRequested(deps.db, orderId, payNo);
   return record;

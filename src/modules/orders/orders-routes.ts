@@ -60,8 +60,8 @@ export function ordersRoutes(given: OrdersRoutesDeps): FastifyPluginAsyncTypebox
         body: NewPayment,
         response: { 201: PaymentOpened, ...problemResponses },
       },
-    }, async ({ params: { orderId }, body: { provider, account } }, reply) => {
-      const { payNo, amount, currency } = await openPayment(deps, orderId, provider, account);
+    }, async ({ params: { orderId }, body: { provider, account }, deadline }, reply) => {
+      const { payNo, amount, currency } = await openPayment(deps, orderId, provider, account, deadline);
       return reply.code(201).send({ payNo, orderId, amount: amount.toString(), currency, provider, account, status: PayRecordStatus.unpaid });
     });
   };

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { RequestError } from '../../contracts/errors.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
+import { untilAborted, type StreamStore } from '../../platform/event-store/until-aborted.ts';
 import { PAY_NO_PATTERN } from '../../contracts/payment-notifications.ts';
 import { DecimalString, problemResponses } from '../../platform/http/schemas.ts';
 import { isPaidAndClosed, paidAmountOf, PAYMENT_STATUSES, statusOf, type PaymentState, type Rejection } from './payment-state.ts';
@@ -52,7 +53,7 @@ const PaymentView = Type.Object({
 export type PaymentView = Static<typeof PaymentView>;
 
 /** `GET /payments/:payNo`: read from the payment's own stream, so it is true even while every reader of it lags. */
-export function paymentRoutes({ store }: { readonly store: Pick<EventStore, 'readStream'> }): FastifyPluginAsync {
+export function paymentRoutes({ store }: { readonly store: StreamStore }): FastifyPluginAsync {
   return async (scope) => {
     scope.get<{ Params: { payNo: string } }>('/payments/:payNo', {
       schema: {
@@ -62,7 +63,7 @@ export function paymentRoutes({ store }: { readonly store: Pick<EventStore, 'rea
         params: Type.Object({ payNo: Type.String({ pattern: PAY_NO_PATTERN }) }),
         response: { 200: PaymentView, ...problemResponses },
       },
-      handler: async (request) => viewPayment(store, request.params.payNo),
+      handler: async (request) => viewPayment(untilAborted(store, request.deadline), request.params.payNo),
     });
   };
 }

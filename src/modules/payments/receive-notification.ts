@@ -1,8 +1,9 @@
 import { AppendOutcomeUnknownError, DamagedStreamError, DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { Notification, PaymentNotification } from '../../contracts/payment-notifications.ts';
-import type { EventStore } from '../../platform/event-store/event-store.ts';
+import { untilAborted, type StreamStore } from '../../platform/event-store/until-aborted.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
+import { createFewLabels } from '../../platform/observe/few-labels.ts';
 import { createThrottledLog, type ThrottledLog } from '../../platform/observe/throttled-log.ts';
 import type { ReachWindow } from '../../platform/process/window.ts';
 import { callbackOf, malformedCallback, refusedCallback, type CallbackLog, type Received } from './callbacks/callback.ts';
@@ -17,7 +18,7 @@ import { keepUnmatched } from './unmatched.ts';
 
 export interface ReceiveDeps {
   /** Nothing but the event store: a webhook is accepted while the database and the broker are away. */
-  readonly store: Pick<EventStore, 'readStream' | 'append'>;
+  readonly store: StreamStore;
   readonly accounts: ProviderAccounts;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -36,6 +37,8 @@ export interface ReceiveRequest extends WebhookRequest {
   readonly provider: string;
   readonly account: string;
   readonly traceId: string;
+  /** Aborted when nobody waits for the outcome any more. */
+  readonly signal?: AbortSignal;
 }
 
 export type ReceiveNotification = (request: ReceiveRequest) => Promise<ReceiveOutcome>;
@@ -56,6 +59,7 @@ const OUTCOMES_BY_WEIGHT: readonly ReceiveOutcome[] = ['unavailable', 'unknown-p
 export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotification {
   const { accounts, metrics, log, now } = deps;
   const throttled = createThrottledLog(log);
+  const typeLabel = createFewLabels();
   const evaluating: EvaluateDeps = { ...deps, onAppended: (seconds) => metrics.appendSeconds.observe(seconds) };
 
   function refuse(request: ReceiveRequest, reason: RefusalReason, reading?: ClockReading): ReceiveOutcome {
@@ -70,14 +74,15 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     return 'refused';
   }
 
-  async function receiveAll(account: ProviderAccount, notifications: readonly Notification[], line: Line, endsAt: number, received: Received): Promise<ReceiveOutcome> {
+  async function receiveAll(account: ProviderAccount, notifications: readonly Notification[], line: Line, endsAt: number, received: Received, signal: AbortSignal | undefined): Promise<ReceiveOutcome> {
     const outcomes: ReceiveOutcome[] = [];
+    const store = untilAborted(deps.store, signal);
     for (const notification of notifications) {
       const startedAt = performance.now();
-      const outcome = await receiveOne({ ...deps, throttled }, evaluating, account, notification, line, endsAt);
+      const outcome = await receiveOne({ ...deps, store, throttled }, { ...evaluating, store }, account, notification, line, endsAt);
       outcomes.push(outcome);
       logReceived(log, { ...line, outcome, ...idsOf(notification), durationMs: Math.round(performance.now() - startedAt) });
-      if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: line.provider, type: notification.providerType });
+      if (outcome === 'not-handled') metrics.webhookNotHandled.inc({ provider: line.provider, type: typeLabel(line.provider, notification.providerType) });
     }
     const answered = OUTCOMES_BY_WEIGHT.find((outcome) => outcomes.includes(outcome)) ?? 'unavailable';
     notifications.forEach((notification, n) => deps.callbacks?.note(callbackOf(received, line.keyId, notification, outcomes[n] ?? answered, answered)));
@@ -98,7 +103,7 @@ export function createReceiveNotification(deps: ReceiveDeps): ReceiveNotificatio
     if (reading.outcome === 'malformed') {
       log.error({ event: 'webhook.malformed', ...line, field: reading.field, ...(reading.advice === undefined ? {} : { advice: reading.advice }) });
       deps.callbacks?.note(malformedCallback(received, line.keyId, reading.field));
-    } else outcome = await receiveAll(account, reading.notifications, line, startedAt + RECEIVE_DEADLINE_MS, received);
+    } else outcome = await receiveAll(account, reading.notifications, line, startedAt + RECEIVE_DEADLINE_MS, received, request.signal);
     metrics.webhooks.inc({ provider: request.provider, account: request.account, outcome });
     metrics.webhookSeconds.observe({ provider: request.provider }, (performance.now() - startedAt) / 1000);
     return outcome;

@@ -14,7 +14,7 @@ export interface RequestPaymentDeps {
   readonly onRequested?: (payNo: string) => void;
 }
 
-export type RequestPayment = (facts: Omit<PaymentRequested, 'requestedAt'>, traceId?: string) => Promise<RequestPaymentResult>;
+export type RequestPayment = (facts: Omit<PaymentRequested, 'requestedAt'>, traceId?: string, signal?: AbortSignal) => Promise<RequestPaymentResult>;
 
 export type RequestPaymentResult =
   /** Stored now, or earlier by the same call: repeating it is safe and gives the same outcome. */
@@ -30,11 +30,11 @@ const PAY_NO = new RegExp(PAY_NO_PATTERN);
  * @throws DependencyUnavailableError, AppendOutcomeUnknownError; calling again is safe after both.
  */
 export function createRequestPayment({ store, now, recent, onRequested }: RequestPaymentDeps): RequestPayment {
-  return async (facts, traceId) => {
+  return async (facts, traceId, signal) => {
     assertFacts(facts);
     const event = { type: 'PaymentRequested' as const, data: { ...facts, requestedAt: now().toISOString() } };
     const cause = { causationId: facts.orderId, ...(traceId === undefined ? {} : { traceId }) };
-    const result = await store.append(paymentStream(facts.payNo), [toNewEvent(event, cause)], 'no-stream');
+    const result = await store.append(paymentStream(facts.payNo), [toNewEvent(event, cause)], 'no-stream', undefined, signal);
     if (result.outcome === 'conflict') return { outcome: 'conflict' };
     // A repeated request may find that more has happened since; then an append at this revision is a conflict, and the stream is read.
     recent.keep(facts.payNo, { state: fold([event]), revision: result.revision, length: 1 });

@@ -8,8 +8,8 @@ import type { ProviderAccounts } from './provider-accounts.ts';
  * How the memory of webhooks is bounded. Nothing of a body is read before: the account is known → the body may be as large
  * as it says (one without a length counts as the largest) → there is room for it among all that are held at once. The room
  * is given back when the answer is out and nobody works on the body any more. A body that comes slowly keeps its room for
- * the 3.8 s that a webhook has, and no longer; its connection is closed then. A body is read into one buffer (read-body.ts),
- * which at worst is half as large again while it grows.
+ * the time that bodies have (limit-bodies.ts), and no longer; its connection is closed then. A body is read into one buffer
+ * (read-body.ts), which at worst is half as large again while it grows.
  */
 
 /** A Stripe event is under 256 KB and every other notification smaller; an order with thousands of lines in it is not ours. */
@@ -99,5 +99,5 @@ function bodyBytesOf({ headers }: FastifyRequest): number | null {
 export function mustClose(request: FastifyRequest, reason: string): boolean {
   if (request.raw.complete) return false;
   const bytes = bodyBytesOf(request);
-  return reason === 'timed-out' || bytes === null || bytes > DISCARDED_BYTES_MAX;
+  return reason === 'request-too-slow' || bytes === null || bytes > DISCARDED_BYTES_MAX;
 }

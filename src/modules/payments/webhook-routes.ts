@@ -22,8 +22,8 @@ export interface WebhookRoutesDeps {
   readonly log: Logger;
 }
 
-/** The last line behind the store's own deadlines: providers are promised an answer within 4 s. Covers a slow body too. */
-export const WEBHOOK_TIMEOUT_MS = 3_800;
+/** The last line behind the store's own deadlines: providers are promised an answer within 4 s of their request. */
+const WEBHOOK_DEADLINE_MS = 3_800;
 
 const asProviderExpects = (description: string) => Type.String({ description: `${description} Body in the form that the provider understands` });
 const ANSWERS = {
@@ -61,7 +61,7 @@ export function webhookRoutes({ receive, accounts, refusals, metrics, log }: Web
         params: Type.Object({ provider: Type.String(), account: Type.String() }),
         response: ANSWERS,
       },
-      handlerTimeout: WEBHOOK_TIMEOUT_MS,
+      config: { deadlineMs: WEBHOOK_DEADLINE_MS },
       errorHandler: (error, request, reply) => {
         const { code, problem } = toProblem(error, request);
         const outcome = outcomeOf(problem.status);
@@ -74,7 +74,7 @@ export function webhookRoutes({ receive, accounts, refusals, metrics, log }: Web
       handler: async (request, reply) => {
         const { provider, account } = request.params;
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const outcome = await admission.working(request, () => receive({ provider, account, headers: request.headers, body, traceId: request.id }));
+        const outcome = await admission.working(request, () => receive({ provider, account, headers: request.headers, body, traceId: request.id, signal: request.deadline }));
         // Counted with its own reason where it was refused; answered already when it took too long.
         if (!reply.sent && isToldAgain(outcome)) refusals.count(request.params, outcome);
         return answerWith(outcome, request, reply);
@@ -97,5 +97,7 @@ function isToldAgain(outcome: ReceiveOutcome): boolean {
 function outcomeOf(status: number): ReceiveOutcome {
   if (status === 401) return 'refused';
   if (status === 413) return 'too-large';
+  // A slow line is not the notification's fault.
+  if (status === 408) return 'unavailable';
   return status < 500 ? 'malformed' : 'unavailable';
 }

@@ -21,13 +21,13 @@ export type Transaction = Prisma.TransactionClient;
  *   the server says nothing   SILENCE_MAX_MS, by us: the connection is destroyed and never used again
  *   a transaction takes long  TRANSACTION_TIMEOUT_MS, by us
  *   we say nothing            IDLE_IN_TRANSACTION_MAX_MS, by the server, so that our frozen process frees its locks
+ *
+ * Work for somebody who waits for an answer ends sooner (REQUEST_LIMITS), and has connections of its own.
  */
 const STATEMENT_TIMEOUT_MS = 15_000;
 /** Longer than a statement may take, so that silence means the server or the network is gone. */
 const SILENCE_MAX_MS = 20_000;
 const TRANSACTION_TIMEOUT_MS = 30_000;
-/** Waiting for a connection of the pool before a transaction; as long as connecting may take. */
-const TRANSACTION_MAX_WAIT_MS = 5_000;
 const IDLE_IN_TRANSACTION_MAX_MS = 30_000;
 /** A pooler's mode may be changed while we run; looking costs a connection more for a moment. */
 const POOLER_LOOK_INTERVAL_MS = 60_000;
@@ -46,7 +46,16 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number;
   /** Must be longer than `statementTimeoutMs`. */
   readonly silenceMaxMs?: number;
+  /** For a connection, also for one of the pool that is taken. */
+  readonly connectTimeoutMs?: number;
+  readonly transactionTimeoutMs?: number;
 }
+
+/**
+ * All below the time of a handler (limit-handlers.ts): whoever asks is told that the database is away, and a request that
+ * was given up holds its connection for a moment only, also of a server that is frozen.
+ */
+export const REQUEST_LIMITS = { statementTimeoutMs: 3_000, silenceMaxMs: 3_300, connectTimeoutMs: 3_000, transactionTimeoutMs: 3_300 } as const satisfies Partial<DatabaseOptions>;
 
 /**
  * Prisma over a pool of connections, each of which is prepared before it is used: calls fail with DatabaseUnfitError as their
@@ -55,17 +64,18 @@ export interface DatabaseOptions {
  */
 export function connectDatabase(databaseUrl: string, options: DatabaseOptions): Database {
   const { poolSizeMax, onConnectionLost = () => undefined, statementTimeoutMs = STATEMENT_TIMEOUT_MS, silenceMaxMs = SILENCE_MAX_MS } = options;
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS, transactionTimeoutMs = TRANSACTION_TIMEOUT_MS } = options;
   const settings = sessionSettings(databaseUrl, {
     statement_timeout: String(statementTimeoutMs),
     idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_MAX_MS),
     random_page_cost: String(RANDOM_PAGE_COST),
   });
-  const pool = new pg.Pool({ ...settings.connection, max: poolSizeMax, onConnect: preparing(settings, silenceMaxMs) });
+  const pool = new pg.Pool({ ...settings.connection, connectionTimeoutMillis: connectTimeoutMs, max: poolSizeMax, onConnect: preparing(settings, silenceMaxMs) });
   // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', (error) => onConnectionLost(withoutClient(error)));
   return new PrismaClient({
     adapter: new PrismaPg(pool, { schema: settings.schema, disposeExternalPool: true }),
-    transactionOptions: { maxWait: TRANSACTION_MAX_WAIT_MS, timeout: TRANSACTION_TIMEOUT_MS },
+    transactionOptions: { maxWait: connectTimeoutMs, timeout: transactionTimeoutMs },
   });
 }
 

@@ -20,11 +20,11 @@ const STORE_DEADLINE_MS = 60_000;
  * ids and answers with the original success instead of writing twice, or with a conflict when somebody else's events
  * stand there.
  */
-export async function append(slot: ConnectionSlot, stream: string, events: readonly NewEvent[], expected: ExpectedRevision, deadlineMs: number): Promise<AppendResult> {
+export async function append(slot: ConnectionSlot, stream: string, events: readonly NewEvent[], expected: ExpectedRevision, deadlineMs: number, signal?: AbortSignal): Promise<AppendResult> {
   assertAppendable(stream, events, expected);
   const batch = events.map((event) => jsonEvent({ id: event.id, type: event.type, data: toJson(event.data), metadata: toJson(event.metadata) }));
   try {
-    return await tryUntilDeadline(slot, { deadlineMs, answers: 'append' }, async ({ client }, timeoutMs) => {
+    return await tryUntilDeadline(slot, { deadlineMs, answers: 'append', signal }, async ({ client }, timeoutMs) => {
       const options = { expectedRevision: toClientRevision(expected), deadline: STORE_DEADLINE_MS };
       return toAppendResult(await withDeadline(client.appendToStream(stream, batch, options), timeoutMs));
     });

@@ -26,8 +26,8 @@ export function connectEventStore(connectionString: string, log: Logger): EventS
     return openConnection(connectionString);
   });
   const store: EventStore = {
-    append: (stream, events, expected, deadlineMs = APPEND_DEADLINE_MS) => append(slot, stream, events, expected, deadlineMs),
-    readStream: (stream, deadlineMs = READ_DEADLINE_MS) => readStream(slot, stream, deadlineMs),
+    append: (stream, events, expected, deadlineMs = APPEND_DEADLINE_MS, signal) => append(slot, stream, events, expected, deadlineMs, signal),
+    readStream: (stream, deadlineMs = READ_DEADLINE_MS, signal) => readStream(slot, stream, deadlineMs, signal),
     readAll: (from, prefixes, countMax) => readAllPage(slot, from, prefixes, countMax, READ_ALL_DEADLINE_MS),
     eventAt: (position) => readEventAt(slot, position, READ_DEADLINE_MS),
     headPosition: () => readHeadPosition(slot, READ_DEADLINE_MS),

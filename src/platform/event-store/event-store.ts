@@ -36,14 +36,14 @@ export type AppendResult =
 export interface EventStore {
   /**
    * Appends atomically, within `deadlineMs` (default 3 s). After an unknown outcome (deadline, lost connection) it tries again with the same ids at the same
-   * revision until `deadlineMs` is over; the store answers a repeated append with success.
+   * revision until `deadlineMs` is over or `signal` is aborted; the store answers a repeated append with success.
    * @throws DependencyUnavailableError when the store is away, AppendOutcomeUnknownError when it may or may not have happened,
    * UnstorableError, and nothing is sent, when an event or the stream's name breaks our own rules (check-append.ts).
    * DamagedStreamError when the stream was deleted for ever.
    */
-  append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision, deadlineMs?: number): Promise<AppendResult>;
+  append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision, deadlineMs?: number, signal?: AbortSignal): Promise<AppendResult>;
   /** All events of a stream, oldest first; empty when it never existed. @throws DependencyUnavailableError; DamagedStreamError when it was deleted. */
-  readStream(stream: string, deadlineMs?: number): Promise<StoredEvent[]>;
+  readStream(stream: string, deadlineMs?: number, signal?: AbortSignal): Promise<StoredEvent[]>;
   /**
    * One page of $all after `from`, only streams with one of the prefixes, oldest first. `scannedTo` is the place up to
    * which the log was looked at: pass it as the next `from`; `atEnd` when nothing more was there.

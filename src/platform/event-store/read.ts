@@ -10,16 +10,14 @@ import { behindEvent, liesBehind, type Position } from './position.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { GaveUpError, tryUntilDeadline, unavailable } from './try-until-deadline.ts';
 
-export async function readStream(slot: ConnectionSlot, stream: string, deadlineMs: number): Promise<StoredEvent[]> {
+export async function readStream(slot: ConnectionSlot, stream: string, deadlineMs: number, signal?: AbortSignal): Promise<StoredEvent[]> {
   assertStreamName(stream);
   try {
-    return await repeat(slot, `read of ${stream}`, deadlineMs, (connection, timeoutMs) =>
-      collect(connection, connection.client.readStream(stream), timeoutMs),
-    );
+    return await repeat(slot, `read of ${stream}`, deadlineMs, (connection, timeoutMs) => collect(connection, connection.client.readStream(stream), timeoutMs), signal);
   } catch (error) {
     refuseTombstoned(stream, error);
     if (kindOf(error) !== 'not-found') throw error;
-    if (await wasDeleted(slot, stream, deadlineMs)) throw new DamagedStreamError(stream, 'it was deleted');
+    if (await wasDeleted(slot, stream, deadlineMs, signal)) throw new DamagedStreamError(stream, 'it was deleted');
     return [];
   }
 }
@@ -31,10 +29,10 @@ export function refuseTombstoned(stream: string, error: unknown): void {
 }
 
 /** A deleted stream reads like one that never was; only its settings tell, which cut off whatever could come. */
-async function wasDeleted(slot: ConnectionSlot, stream: string, deadlineMs: number): Promise<boolean> {
+async function wasDeleted(slot: ConnectionSlot, stream: string, deadlineMs: number, signal?: AbortSignal): Promise<boolean> {
   const attempt = ({ client }: Connection, timeoutMs: number) => withDeadline(client.getStreamMetadata(stream), timeoutMs);
   try {
-    const { metadata } = await tryUntilDeadline(slot, { deadlineMs, answers: 'any' }, attempt);
+    const { metadata } = await tryUntilDeadline(slot, { deadlineMs, answers: 'any', signal }, attempt);
     return Number(metadata?.truncateBefore ?? 0) >= Number.MAX_SAFE_INTEGER;
   } catch (error) {
     // Whoever may not read the settings is not told.
@@ -102,9 +100,9 @@ export async function readHeadPosition(slot: ConnectionSlot, deadlineMs: number)
   return (await repeat(slot, 'read of the head of $all', deadlineMs, readHead))?.position ?? -1n;
 }
 
-async function repeat<T>(slot: ConnectionSlot, what: string, deadlineMs: number, attempt: (connection: Connection, timeoutMs: number) => Promise<T>): Promise<T> {
+async function repeat<T>(slot: ConnectionSlot, what: string, deadlineMs: number, attempt: (connection: Connection, timeoutMs: number) => Promise<T>, signal?: AbortSignal): Promise<T> {
   try {
-    return await tryUntilDeadline(slot, { deadlineMs, answers: 'any' }, attempt);
+    return await tryUntilDeadline(slot, { deadlineMs, answers: 'any', signal }, attempt);
   } catch (error) {
     throw unavailable(what, error);
   }

@@ -39,6 +39,8 @@ interface Limits {
   readonly deadlineMs: number;
   /** Which answers prove that the connection is alive for this kind of call. Nothing is appended before a node is reached. */
   readonly answers: 'append' | 'any';
+  /** Ends the waiting, and begins nothing more, when the outcome is not wanted any longer. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -48,7 +50,7 @@ interface Limits {
  * @throws GaveUpError; any error that trying again cannot help is thrown as it is.
  */
 export async function tryUntilDeadline<T>(slot: ConnectionSlot, limits: Limits, attempt: (connection: Connection, timeoutMs: number) => Promise<T>): Promise<T> {
-  const { deadlineMs, answers } = limits;
+  const { deadlineMs, answers, signal } = limits;
   const endsAt = performance.now() + deadlineMs;
   const timeoutMs = (): number => Math.max(1, Math.min(ATTEMPT_TIMEOUT_MS, endsAt - performance.now()));
   let uncertain = false;
@@ -56,11 +58,15 @@ export async function tryUntilDeadline<T>(slot: ConnectionSlot, limits: Limits, 
     const connection = await slot.current();
     connection.waitingSince[answers] ??= performance.now();
     try {
-      if (answers === 'append') await connection.reach(timeoutMs());
-      const result = await attempt(connection, timeoutMs());
+      const result = await unlessAborted(signal, async () => {
+        if (answers === 'append') await connection.reach(timeoutMs());
+        signal?.throwIfAborted();
+        return attempt(connection, timeoutMs());
+      });
       noteAnswer(slot, connection, answers);
       return result;
     } catch (error) {
+      if (signal?.aborted === true) throw new GaveUpError(attempts, uncertain || !wasNotTaken(error), error);
       const kind = kindOf(error);
       if (kind !== 'away' && kind !== 'overdue') {
         if (kind !== 'bug') noteAnswer(slot, connection, answers);
@@ -72,8 +78,22 @@ export async function tryUntilDeadline<T>(slot: ConnectionSlot, limits: Limits, 
       if (kind === 'away' && isUseless(connection, error, answers)) slot.replace(connection);
       const hasTime = performance.now() + RETRY_DELAY_MS < endsAt;
       if (!hasTime || slot.awayForMs() > deadlineMs) throw new GaveUpError(attempts, uncertain, error);
-      await pause(RETRY_DELAY_MS);
+      await pause(RETRY_DELAY_MS, signal);
     }
+  }
+}
+
+/** What is waited for goes on when the waiting ends; its outcome is thrown away. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (signal === undefined) return work();
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

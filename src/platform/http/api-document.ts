@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { apiPages } from './api-pages.ts';
 
 /** OpenAPI 3.1 from the route schemas: page at `/docs`, document at `/docs/json`. Routes must be added in plugins. */
 export function addApiDocument(app: FastifyInstance, version: string): void {
@@ -20,5 +20,5 @@ export function addApiDocument(app: FastifyInstance, version: string): void {
       },
     },
   });
-  app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  app.register(apiPages, { prefix: '/docs' });
 }

@@ -6,8 +6,11 @@ import type { Logger } from '../observe/logger.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { answerFrameworkErrors, answerWithProblems, type OnRefused } from './answer-with-problems.ts';
 import { addApiDocument } from './api-document.ts';
+import { createBoundServer, type ConnectionLimits } from './bound-connections.ts';
 import { answerClientErrors } from './client-error.ts';
 import { compileValidator } from './compile-validator.ts';
+import { limitBodies } from './limit-bodies.ts';
+import { limitHandlers } from './limit-handlers.ts';
 import { observeRequests } from './observe-requests.ts';
 import { addJsonParser } from './parse-json.ts';
 import { traceIdOf } from './trace-id.ts';
@@ -23,6 +26,10 @@ export interface ServerOptions {
   readonly trustedProxyHops?: number;
   /** Told of whatever is refused by the server itself, and not by a route's own error handler. Must not throw. */
   readonly onRefused?: OnRefused;
+  /** Time of every handler, in place of its route's own; for tests. */
+  readonly deadlineMs?: number;
+  /** Other limits of connections; for tests. */
+  readonly connections?: ConnectionLimits;
   /** Which URL is meant by the one that came, before a route is looked for. Must not throw. */
   readonly meantUrl?: (url: string) => string;
 }
@@ -31,15 +38,10 @@ export interface ServerOptions {
 export const BODY_SIZE_MAX = 64 * 1024;
 /** A payNo or course id is far shorter; the limit keeps long paths out of the router. */
 export const PARAM_LENGTH_MAX = 128;
-/** A provider that stalls in its headers or body is cut off; Node looks once per interval. */
+/** Whoever stalls in its headers is cut off; and in a body that nobody reads, where limit-bodies.ts has no part. Node looks once per interval. */
 export const HEADERS_TIMEOUT_MS = 5_000;
 export const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTIONS_CHECK_MS = 1_000;
-/**
- * A webhook is answered within 4 s, with 503 if need be (WeChat Pay gives up at 5 s). Routes that legitimately take
- * longer say so with a `handlerTimeout` of their own.
- */
-export const HANDLER_TIMEOUT_MS = 3_800;
 
 /**
  * The HTTP server without any route. Handlers for errors are set here, before any scope is registered: a scope copies
@@ -52,23 +54,23 @@ export function buildServer(options: ServerOptions): Server {
   answerWithProblems(app, options.log, options.onRefused);
   refuseWhileClosing(app);
   observeRequests(app, options);
+  limitBodies(app);
+  limitHandlers(app, options);
   addJsonParser(app);
   addApiDocument(app, options.version);
-  // An expectation that Node does not know would be answered by itself, past everything here. It may as well be ignored (RFC 9110, 10.1.1).
-  app.server.on('checkExpectation', (request, response) => app.routing(request, response));
   return app.withTypeProvider<TypeBoxTypeProvider>();
 }
 
+const HTTP_OPTIONS = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS };
+
 function ignore(): void {}
 
-function serverOptions({ trustedProxyHops = 0, onRefused = ignore, meantUrl }: ServerOptions): FastifyHttpOptions<HttpServer> {
+function serverOptions({ log, metrics, connections, trustedProxyHops = 0, onRefused = ignore, meantUrl }: ServerOptions): FastifyHttpOptions<HttpServer> {
   return {
     logger: false,
     bodyLimit: BODY_SIZE_MAX,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    handlerTimeout: HANDLER_TIMEOUT_MS,
+    serverFactory: (handle) => createBoundServer(handle, { ...connections, log, metrics, http: HTTP_OPTIONS }),
     // Fastify's own refusal while closing is not a problem document; `refuseWhileClosing` says the same in one.
     return503OnClosing: false,
     trustProxy: (_address, hop) => hop < trustedProxyHops,

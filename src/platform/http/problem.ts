@@ -40,7 +40,6 @@ const FRAMEWORK_PROBLEMS: Readonly<Record<string, { status: number; code: string
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: { status: 400, code: 'content-length-mismatch', detail: 'The body is not as long as Content-Length says.' },
   FST_ERR_CTP_EMPTY_JSON_BODY: { status: 400, code: 'body-missing', detail: 'The body is empty although Content-Type says JSON.' },
   FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, code: 'json-invalid', detail: 'The body is not a JSON document this server takes.' },
-  FST_ERR_HANDLER_TIMEOUT: { status: 503, code: 'timed-out', detail: 'The answer took too long. It is not known whether the request had an effect.' },
 };
 
 export function problemType(code: string): string {
@@ -101,11 +100,9 @@ function frameworkAnswer(error: unknown, traceId: string): ProblemAnswer | null 
 }
 
 function answerOf(status: number, code: string, detail: string | undefined, traceId: string, extensions: Readonly<Record<string, unknown>> = {}): ProblemAnswer {
-  return { code, problem: problem(status, code, detail, traceId, extensions), headers: headersOf(status, code) };
+  return { code, problem: problem(status, code, detail, traceId, extensions), headers: headersOf(status) };
 }
 
-function headersOf(status: number, code: string): Readonly<Record<string, string>> {
-  // A request that timed out may still be sending its body; the connection is of no more use to either side.
-  if (code === 'timed-out') return { connection: 'close' };
+function headersOf(status: number): Readonly<Record<string, string>> {
   return status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
 }
