@@ -17,8 +17,8 @@ export interface Action {
  * database there is no action, and one that is cut off by a crash stays visible as "started".
  * @param resultOf word for the outcome of the action, e.g. `applied`.
  */
-export async function recordAction<T>(db: Database, action: Action, work: () => Promise<T>, resultOf: (value: T) => string): Promise<T> {
-  const { id } = await db.adminAction.create({ data: { ...action, detail: action.detail, result: 'started' }, select: { id: true } });
+export async function recordAction<T>(db: Database, { actor, action, target, detail }: Action, work: () => Promise<T>, resultOf: (value: T) => string): Promise<T> {
+  const { id } = await db.adminAction.create({ data: { actor, action, target, detail, result: 'started' }, select: { id: true } });
   const conclude = (result: string) => db.adminAction.update({ where: { id }, data: { result } });
   let value: T;
   try {

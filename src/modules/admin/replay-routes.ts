@@ -6,7 +6,7 @@ import { MODULE_NAMES } from '../../contracts/topology.ts';
 import type { Replay } from '../../generated/prisma/client.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
-import { DecimalString, Id, problemResponses } from '../../platform/http/schemas.ts';
+import { DecimalString, Id, Moment, problemResponses } from '../../platform/http/schemas.ts';
 import { ADMIN_TIMEOUT_MS, PositionOrNull, positionText, TAGS, TimeSchema } from './admin-schemas.ts';
 import { recordAction } from './record-action.ts';
 import { countOutcomes, outstandingOf, type ReplayCounts } from './replay-outcomes.ts';
@@ -36,11 +36,11 @@ const RequestSchema = Type.Object(
       description: 'One module: only its queue gets the messages. all: the exchange, with every subscriber behind it',
     }),
     from: Type.Object(
-      { start: Type.Optional(Type.Literal(true)), position: Type.Optional(DecimalString), time: Type.Optional(TimeSchema), payNo: Type.Optional(Id) },
+      { start: Type.Optional(Type.Literal(true)), position: Type.Optional(DecimalString), time: Type.Optional(Moment), payNo: Type.Optional(Id) },
       { ...oneMember, description: 'Inclusive; exactly one member' },
     ),
     to: Type.Optional(
-      Type.Object({ position: Type.Optional(DecimalString), time: Type.Optional(TimeSchema) }, { ...oneMember, description: 'Inclusive; without it, everything stored by now' }),
+      Type.Object({ position: Type.Optional(DecimalString), time: Type.Optional(Moment) }, { ...oneMember, description: 'Inclusive; without it, everything stored by now' }),
     ),
     mode: Type.Union([Type.Literal('missing'), Type.Literal('reapply')], {
       description: 'missing: only what a module neither applied nor parked. reapply: the effect is written again',
@@ -85,9 +85,10 @@ export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox 
       const start = async () => {
         await refuseTooMany(db);
         const { generation } = await deps.lookAtStore().catch(refuseMismatch);
-        const range = await resolveRange(body.from, body.to ?? {}, { ...deps, generation });
+        const { fromPosition, toPosition, payNo } = await resolveRange(body.from, body.to ?? {}, { ...deps, generation });
+        const { module, mode, ratePerSecond } = body;
         return db.replay.create({
-          data: { id, module: body.module, mode: body.mode, generation, ...range, nextPosition: range.fromPosition, ratePerSecond: body.ratePerSecond, state: 'running', requestedBy: actor },
+          data: { id, module, mode, generation, fromPosition, toPosition, payNo, nextPosition: fromPosition, ratePerSecond, state: 'running', requestedBy: actor },
         });
       };
       const replay = await recordAction(db, { actor, action: 'replay.start', target: id, detail: body }, start, () => 'accepted');

@@ -61,6 +61,7 @@ export function webhookRoutes({ receive, accounts, refusals, metrics, log }: Web
         params: Type.Object({ provider: Type.String(), account: Type.String() }),
         response: ANSWERS,
       },
+      config: { takesUnknown: true },
       handlerTimeout: WEBHOOK_TIMEOUT_MS,
       errorHandler: (error, request, reply) => {
         const { code, problem } = toProblem(error, request);

@@ -7,6 +7,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import { answerFrameworkErrors, answerWithProblems, type OnRefused } from './answer-with-problems.ts';
 import { addApiDocument } from './api-document.ts';
 import { answerClientErrors } from './client-error.ts';
+import { closeRequests } from './close-requests.ts';
 import { compileValidator } from './compile-validator.ts';
 import { observeRequests } from './observe-requests.ts';
 import { addJsonParser } from './parse-json.ts';
@@ -53,6 +54,7 @@ export function buildServer(options: ServerOptions): Server {
   refuseWhileClosing(app);
   observeRequests(app, options);
   addJsonParser(app);
+  closeRequests(app);
   addApiDocument(app, options.version);
   // An expectation that Node does not know would be answered by itself, past everything here. It may as well be ignored (RFC 9110, 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.routing(request, response));

@@ -14,6 +14,9 @@ export interface HealthRoutesDeps {
   readonly requireToken: onRequestAsyncHookHandler;
 }
 
+/** Load balancers and scrapers add what they like to their requests. */
+const FOR_ANY_PROBE = { config: { takesUnknown: true } };
+
 const PartSchema = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('warning'), Type.Literal('starting'), Type.Literal('degraded')]),
   reason: Type.Optional(Type.String({ description: 'Why it is not ok, for a person' })),
@@ -30,10 +33,12 @@ const HealthSchema = Type.Object({
 export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get('/health/live', {
+      ...FOR_ANY_PROBE,
       schema: { tags: ['health'], summary: 'The process runs and answers', response: { 200: Type.Object({ live: Type.Literal(true) }) } },
     }, async () => ({ live: true as const }));
 
     app.get('/health/ready', {
+      ...FOR_ANY_PROBE,
       schema: {
         tags: ['health'],
         summary: 'State of every dependency and worker; 503 until all of them work',
@@ -45,6 +50,7 @@ export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox 
     });
 
     app.get('/metrics', {
+      ...FOR_ANY_PROBE,
       onRequest: deps.requireToken,
       schema: { tags: ['health'], summary: 'Prometheus metrics', security: [{ adminToken: [] }, { serviceToken: [] }], response: { 200: Type.String() } },
     }, async (_request, reply) => {
