@@ -1,5 +1,19 @@
 import tseslint from 'typescript-eslint';
 
+/** Whatever else an object holds would be a column, or a condition. */
+const NAMED_IN_THE_DATABASE = {
+  selector:
+    'CallExpression[callee.property.name=/^(find|create|update|upsert|delete|count|groupBy|aggregate)/][callee.object.type="MemberExpression"] ObjectExpression > SpreadElement:matches([argument.type="Identifier"], [argument.type="MemberExpression"])',
+  message: 'Name the members that go to the database.',
+};
+
+/** The rest of a request is whatever its sender has added. */
+const NAMED_OF_A_REQUEST = [
+  'ArrowFunctionExpression[async=true] > ObjectPattern.params RestElement',
+  'VariableDeclarator:matches([init.name=/^(body|query|params)$/], [init.property.name=/^(body|query|params)$/]) > ObjectPattern RestElement',
+  'SpreadElement:matches([argument.name=/^(body|query|params|request)$/], [argument.property.name=/^(body|query|params)$/])',
+].map((selector) => ({ selector, message: 'Name what is used of a request.' }));
+
 /** Types first: rules that find real faults (floating promises, unsafe any), few rules of taste. */
 export default tseslint.config(
   { ignores: ['node_modules/', 'src/generated/', '.data/', 'scripts/**/*.mjs', 'eslint.config.js'] },
@@ -20,6 +34,8 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
     },
   },
+  { files: ['src/**/*.ts'], ignores: ['**/*.test.ts'], rules: { 'no-restricted-syntax': ['error', NAMED_IN_THE_DATABASE] } },
+  { files: ['src/**/*-routes.ts'], rules: { 'no-restricted-syntax': ['error', NAMED_IN_THE_DATABASE, ...NAMED_OF_A_REQUEST] } },
   {
     files: ['test/**', '**/*.test.ts'],
     rules: {

@@ -7,7 +7,7 @@ import { evaluatingWith, HANDLERS, now, sightsOf, type Parts } from './parts.ts'
 import { createAuthentication } from './platform/http/authenticate.ts';
 import type { Server } from './platform/http/build-server.ts';
 import { createTokenCheck } from './platform/http/token-check.ts';
-import { healthRoutes } from './platform/observe/health-routes.ts';
+import { healthRoutes } from './platform/http/health-routes.ts';
 
 /** Everything that answers over HTTP: health and webhooks for anybody, the shop and the operators behind their tokens. */
 export async function registerRoutes(server: Server, parts: Parts, refusals: WebhookRefusals): Promise<void> {

@@ -45,6 +45,7 @@ async function routes(scope: Server): Promise<void> {
     id: request.params.id,
     page: request.query.page,
   }));
+  scope.post('/things/:id/touch', { schema: { params: Type.Object({ id: Type.Integer() }) } }, async () => ({ touched: true }));
   scope.get('/whoami', { onRequest: authentication.requireToken('admin') }, async (request) => ({ actor: request.actor }));
   scope.get('/any', { onRequest: authentication.requireToken('any') }, async (request) => ({ actor: request.actor }));
   scope.get('/bug', async () => {
@@ -96,6 +97,17 @@ const TABLE: [string, Request, Expected][] = [
   ['a superfluous property', json('{"name":"ab","count":1,"a/b":2}'), { status: 400, code: 'validation-failed', more: failures(['#/a~1b', 'is not known here']) }],
   ['a number sent as text', json('{"name":"ab","count":"1"}'), { status: 400, code: 'validation-failed', more: failures(['#/count', 'must be integer']) }],
   ['a word outside a list', json('{"name":"ab","count":1,"kind":"car"}'), { status: 400, code: 'validation-failed', more: failures(['#/kind', 'must be "course" or "book"']) }],
+  ['an undeclared property deep in an array', json('{"name":"ab","count":1,"items":[{"price":"1","idCard":"110105194912310021"}]}'), { status: 400, code: 'validation-failed', more: failures(['#/items/0/idCard', 'is not known here']) }],
+  ['a property with a name without end', json(`{"name":"ab","count":1,"items":[{"price":"1","${'𝄞'.repeat(15_000)}":1}]}`), { status: 400, code: 'validation-failed', more: failures([`#/items/0/${encodeURIComponent('𝄞'.repeat(32))}${encodeURIComponent('…')}`, 'is not known here']) }],
+  ['a body without end inwards', json(`{"name":${'['.repeat(20_000)}"\\u0000"${']'.repeat(20_000)}}`), { status: 400, code: 'json-too-deep' }],
+  ['a property where no body is declared', { ...json('{"x":1}'), url: '/things/1/touch' }, { status: 400, code: 'validation-failed', more: failures(['#/x', 'is not known here']) }],
+  ['a list where no body is declared', { ...json('[]'), url: '/things/1/touch' }, { status: 400, code: 'validation-failed', more: failures(['#', 'is not known here']) }],
+  ['an undeclared parameter', { url: '/things/1?page=1&OR=1' }, { status: 400, code: 'validation-failed', more: { errors: [{ in: 'query', pointer: '#/OR', detail: 'is not known here' }] } }],
+  ['an undeclared parameter where none is declared', { ...json('{}'), url: '/things/1/touch?_=1' }, { status: 400, code: 'validation-failed', more: { errors: [{ in: 'query', pointer: '#/_', detail: 'is not known here' }] } }],
+  ['a parameter that reaches the prototype', { url: '/things/1?__proto__=1' }, { status: 400, code: 'validation-failed', more: { errors: [{ in: 'query', pointer: '#/__proto__', detail: 'is not known here' }] } }],
+  ...['page=1&page=2', 'page=true', 'page=1.5', 'page=', 'page=0x1', 'page=%201', 'page=1e1'].map((query): [string, Request, Expected] => [
+    `a number written as ${query}`, { url: `/things/1?${query}` }, { status: 400, code: 'validation-failed', more: { errors: [{ in: 'query', pointer: '#/page', detail: 'must be integer' }] } },
+  ]),
   ['a fault deep in an array', json('{"name":"ab","count":1,"items":[{"price":"1"},{"price":2}]}'), { status: 400, code: 'validation-failed', more: failures(['#/items/1/price', 'must be string']) }],
   ['no token', { url: '/whoami' }, { status: 401, code: 'token-invalid', headers: { 'www-authenticate': 'Bearer realm="paynotify"' } }],
   ['an unknown token', { url: '/whoami', headers: { authorization: `Bearer ${'x'.repeat(43)}` } }, { status: 401, code: 'token-invalid' }],
@@ -136,6 +148,7 @@ describe('what is right passes', () => {
     const posted = await app.inject({ method: 'POST', url: '/things', payload: { name: 'ab', count: 1, kind: 'book' } });
     expect([posted.statusCode, posted.json()]).toEqual([200, { name: 'ab', count: 1, kind: 'book' }]);
     expect((await app.inject({ url: '/things/7' })).json()).toEqual({ id: 7, page: 1 });
+    for (const touch of [{ method: 'POST' as const, url: '/things/7/touch' }, { ...json('{}'), url: '/things/7/touch' }]) expect((await app.inject(touch)).json()).toEqual({ touched: true });
   });
 
   test('an escaped backslash before u0000 is not a NUL', async () => {

@@ -3,7 +3,7 @@ import { createAuthentication } from '../../src/platform/http/authenticate.ts';
 import { buildServer } from '../../src/platform/http/build-server.ts';
 import { createTokenCheck, hashToken } from '../../src/platform/http/token-check.ts';
 import type { Health } from '../../src/platform/observe/health.ts';
-import { healthRoutes } from '../../src/platform/observe/health-routes.ts';
+import { healthRoutes } from '../../src/platform/http/health-routes.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
 import { createMetrics } from '../../src/platform/observe/metrics.ts';
 import type { WorkerHealth } from '../../src/platform/process/worker.ts';

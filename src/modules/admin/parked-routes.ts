@@ -83,8 +83,14 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
         }, { additionalProperties: false }),
         response: { 200: Type.Object({ parked: Type.Array(ParkedSchema) }), ...problemResponses },
       },
-    }, async ({ query: { before, ...query } }) => {
-      const rows = await listParked(deps.db, { ...query, ...(before === undefined ? {} : { before: BigInt(before) }) });
+    }, async ({ query: { module, state, payNo, before, limit } }) => {
+      const rows = await listParked(deps.db, {
+        ...(module === undefined ? {} : { module }),
+        ...(payNo === undefined ? {} : { payNo }),
+        ...(before === undefined ? {} : { before: BigInt(before) }),
+        state,
+        limit,
+      });
       return { parked: rows.map(describe) };
     });
 
@@ -92,7 +98,8 @@ export function parkedRoutes(deps: RedriveDependencies): FastifyPluginAsyncTypeb
       config: { deadlineMs: ADMIN_TIMEOUT_MS },
       schema: { ...TAGS, summary: 'Execute parked messages again by module, reason, payment or all, oldest first, one part at a time', body: RedriveManySchema, response: { 200: RedrivenSchema, ...problemResponses } },
     }, async ({ body, actor }) => {
-      const { all, after = '0', limit, ...filter } = body;
+      const { module, reason, payNo, all, after = '0', limit } = body;
+      const filter = { ...(module === undefined ? {} : { module }), ...(reason === undefined ? {} : { reason }), ...(payNo === undefined ? {} : { payNo }) };
       if (all === undefined && Object.keys(filter).length === 0) throw new RequestError(400, 'redrive-of-what', 'Say which: module, reason, payNo, or "all": true.');
       const endsAt = performance.now() + PART_MAX_MS;
       const part = { by: actor, filter, after: BigInt(after), limit, isOver: () => performance.now() > endsAt };

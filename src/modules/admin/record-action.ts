@@ -25,8 +25,8 @@ const STARTED = 'started';
  * one that is cut off by a crash before its change stays visible as "started".
  * @param resultOf word for the outcome of the action, e.g. `applied`.
  */
-export async function recordAction<T>(db: Database, action: Action, work: (record: ActionRecord) => Promise<T>, resultOf: (value: T) => string): Promise<T> {
-  const { id } = await db.adminAction.create({ data: { ...action, detail: action.detail, result: STARTED }, select: { id: true } });
+export async function recordAction<T>(db: Database, { actor, action, target, detail }: Action, work: (record: ActionRecord) => Promise<T>, resultOf: (value: T) => string): Promise<T> {
+  const { id } = await db.adminAction.create({ data: { actor, action, target, detail, result: STARTED }, select: { id: true } });
   // One that was concluded with the change stays as it is, whatever comes after; one whose transaction was rolled back is "started" again.
   const conclude = (on: Database | Transaction, result: string) => on.adminAction.updateMany({ where: { id, result: STARTED }, data: { result } });
   const record: ActionRecord = { conclude: async (transaction, result) => void (await conclude(transaction, result)) };

@@ -2,6 +2,7 @@ import { paymentStream } from '../../contracts/payment-events.ts';
 import { RequestError } from '../../contracts/errors.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
+import { timeOf } from '../../platform/http/schemas.ts';
 import { positionBefore } from './position-of-time.ts';
 
 /** Exactly one member is set. Positions and times are inclusive: what an operator names is replayed. */
@@ -53,12 +54,12 @@ async function rangeOfPayment(payNo: string, to: ReplayTo, store: RangeDeps['sto
 
 async function lowerBound({ position, time }: ReplayFrom, { db, store, generation }: RangeDeps): Promise<bigint> {
   if (position !== undefined) return BigInt(position) - 1n;
-  return time === undefined ? -1n : positionBefore(new Date(time), generation, db, store);
+  return time === undefined ? -1n : positionBefore(timeOf(time, 'from'), generation, db, store);
 }
 
 async function upperBound({ position, time }: ReplayTo, { db, store, generation }: RangeDeps): Promise<bigint> {
   const head = await store.headPosition();
-  if (time !== undefined) return positionBefore(new Date(new Date(time).getTime() + 1), generation, db, store);
+  if (time !== undefined) return positionBefore(new Date(timeOf(time, 'to').getTime() + 1), generation, db, store);
   if (position === undefined) return head;
   return BigInt(position) < head ? BigInt(position) : head;
 }

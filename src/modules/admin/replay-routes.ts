@@ -6,7 +6,7 @@ import { MODULE_NAMES } from '../../contracts/topology.ts';
 import type { Replay } from '../../generated/prisma/client.ts';
 import type { Database } from '../../platform/database/database.ts';
 import type { EventStore } from '../../platform/event-store/event-store.ts';
-import { DecimalString, Id, problemResponses } from '../../platform/http/schemas.ts';
+import { DecimalString, Id, Moment, problemResponses } from '../../platform/http/schemas.ts';
 import { ADMIN_TIMEOUT_MS, PositionOrNull, positionText, TAGS, TimeSchema } from './admin-schemas.ts';
 import { recordAction, type ActionRecord } from './record-action.ts';
 import { countOutcomes, outstandingOf, type ReplayCounts } from './replay-outcomes.ts';
@@ -35,11 +35,11 @@ const RequestSchema = Type.Object(
       description: 'One module: only its queue gets the messages. all: the exchange, with every subscriber behind it',
     }),
     from: Type.Object(
-      { start: Type.Optional(Type.Literal(true)), position: Type.Optional(DecimalString), time: Type.Optional(TimeSchema), payNo: Type.Optional(Id) },
+      { start: Type.Optional(Type.Literal(true)), position: Type.Optional(DecimalString), time: Type.Optional(Moment), payNo: Type.Optional(Id) },
       { ...oneMember, description: 'Inclusive; exactly one member' },
     ),
     to: Type.Optional(
-      Type.Object({ position: Type.Optional(DecimalString), time: Type.Optional(TimeSchema) }, { ...oneMember, description: 'Inclusive; without it, everything stored by now' }),
+      Type.Object({ position: Type.Optional(DecimalString), time: Type.Optional(Moment) }, { ...oneMember, description: 'Inclusive; without it, everything stored by now' }),
     ),
     mode: Type.Union([Type.Literal('missing'), Type.Literal('reapply')], {
       description: 'missing: only what a module neither applied nor parked. reapply: the effect is written again',
@@ -84,8 +84,9 @@ export function replayRoutes(deps: ReplayRoutesDeps): FastifyPluginAsyncTypebox 
       const id = randomUUID();
       const start = async (record: ActionRecord) => {
         const { generation } = await deps.lookAtStore().catch(refuseMismatch);
-        const range = await resolveRange(body.from, body.to ?? {}, { ...deps, generation });
-        return startReplay(db, { id, module: body.module, mode: body.mode, generation, ...range, ratePerSecond: body.ratePerSecond, requestedBy: actor }, record);
+        const { fromPosition, toPosition, payNo } = await resolveRange(body.from, body.to ?? {}, { ...deps, generation });
+        const { module, mode, ratePerSecond } = body;
+        return startReplay(db, { id, module, mode, generation, fromPosition, toPosition, payNo, ratePerSecond, requestedBy: actor }, record);
       };
       const replay = await recordAction(db, { actor, action: 'replay.start', target: id, detail: body }, start, () => 'accepted');
       return reply.code(202).header('location', `${app.prefix}/replays/${id}`).send(await view(db, replay));

@@ -22,8 +22,12 @@ export interface CourseOffer {
 export function publishCourse(db: Database, courseId: string, offer: CourseOffer): Promise<Course> {
   const { name, companyId, charge, currency, validDays } = offer;
   if (!isSupportedCurrency(currency)) throw new RequestError(422, 'currency-not-supported', `Nothing can be paid in ${currency} here.`);
-  const content = { name, companyId, charge, price: priceOf(offer), currency, validDays };
-  return db.course.upsert({ where: { courseId }, create: { courseId, ...content }, update: { ...content, updatedAt: new Date() } });
+  const price = priceOf(offer);
+  return db.course.upsert({
+    where: { courseId },
+    create: { courseId, name, companyId, charge, price, currency, validDays },
+    update: { name, companyId, charge, price, currency, validDays, updatedAt: new Date() },
+  });
 }
 
 function priceOf({ charge, price }: CourseOffer): bigint {

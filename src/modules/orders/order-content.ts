@@ -48,7 +48,7 @@ export function courseOrder(wanted: NewOrder, selection: SelectionForOrder | nul
 
 /** Pure. The shop's own backend is trusted with the price of study materials. @throws RequestError 422. */
 export function materialsOrder({ items = [], name, currency = DEFAULT_CURRENCY }: NewOrder): OrderContent {
-  const lines = items.map((item) => ({ ...item, price: BigInt(item.price) }));
+  const lines = items.map(({ goodsId, goodsType, goodsName, price }) => ({ goodsId, goodsType, goodsName, price: BigInt(price) }));
   const [first] = lines;
   const amount = lines.reduce((sum, { price }) => sum + price, 0n);
   if (first === undefined) throw new RequestError(422, 'items-missing', 'An order of study materials needs at least one item.');

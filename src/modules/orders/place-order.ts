@@ -62,7 +62,7 @@ function insert(db: Database, orderId: string, wanted: NewOrder, content: OrderC
     const order = { orderId, outBusinessId, orderType, userId, status: OrderStatus.unpaid, amount, currency, name, description };
     const { count } = await transaction.order.createMany({ data: [order], skipDuplicates: true });
     if (count === 0) return false;
-    await transaction.orderItem.createMany({ data: lines.map((line, index) => ({ orderId, lineNo: index + 1, ...line })) });
+    await transaction.orderItem.createMany({ data: lines.map(({ goodsId, goodsType, goodsName, price }, index) => ({ orderId, lineNo: index + 1, goodsId, goodsType, goodsName, price })) });
     return true;
   });
 }

@@ -85,9 +85,14 @@ export function notificationRoutes(deps: NotificationRoutesDeps): FastifyPluginA
         }),
         response: { 200: Type.Object({ notifications: Type.Array(NotificationSchema) }), ...problemResponses },
       },
-    }, async ({ query: { before, beforeGeneration = String(FIRST_GENERATION), limit, ...where } }) => {
+    }, async ({ query: { state, provider, payNo, before, beforeGeneration = String(FIRST_GENERATION), limit } }) => {
       const rows = await db.notificationRecord.findMany({
-        where: { ...where, ...(before === undefined ? {} : olderThan(BigInt(beforeGeneration), BigInt(before))) },
+        where: {
+          ...(state === undefined ? {} : { state }),
+          ...(provider === undefined ? {} : { provider }),
+          ...(payNo === undefined ? {} : { payNo }),
+          ...(before === undefined ? {} : olderThan(BigInt(beforeGeneration), BigInt(before))),
+        },
         orderBy: [{ generation: 'desc' }, { position: 'desc' }],
         take: limit,
       });

@@ -1,14 +1,15 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { Type } from 'typebox';
-import { toProblem } from '../../platform/http/problem.ts';
+import { PROBLEM_MEDIA_TYPE, toProblem } from '../../platform/http/problem.ts';
 import { readBody } from '../../platform/http/read-body.ts';
+import { answerOf, problemResponses, ProblemSchema } from '../../platform/http/schemas.ts';
 import type { Logger } from '../../platform/observe/logger.ts';
 import type { Metrics } from '../../platform/observe/metrics.ts';
 import { createThrottledLog } from '../../platform/observe/throttled-log.ts';
 import type { ProviderAccounts } from './provider-accounts.ts';
 import { problemAnswer } from './providers/problem-answer.ts';
-import type { ReceiveOutcome } from './providers/provider.ts';
+import { STATUS_BY_OUTCOME, type ReceiveOutcome } from './providers/provider.ts';
 import { providersByName } from './providers/registry.ts';
 import type { ReceiveNotification } from './receive-notification.ts';
 import { createWebhookAdmission, mustClose, WEBHOOK_BODY_BYTES_MAX } from './webhook-admission.ts';
@@ -25,14 +26,24 @@ export interface WebhookRoutesDeps {
 /** The last line behind the store's own deadlines: providers are promised an answer within 4 s of their request. */
 const WEBHOOK_DEADLINE_MS = 3_800;
 
-const asProviderExpects = (description: string) => Type.String({ description: `${description} Body in the form that the provider understands` });
+const ACKNOWLEDGED = (Object.keys(STATUS_BY_OUTCOME) as ReceiveOutcome[]).filter((outcome) => STATUS_BY_OUTCOME[outcome] === 200);
+
+/** Each provider is answered in the form that it understands: Alipay in a word, WeChat Pay in JSON, the others in a problem document. */
+const refusal = (description: string) =>
+  answerOf(description, {
+    [PROBLEM_MEDIA_TYPE]: ProblemSchema,
+    'application/json': Type.Object({ code: Type.Literal('FAIL'), message: Type.String() }),
+    'text/plain': Type.Literal('fail'),
+  });
+
 const ANSWERS = {
-  200: asProviderExpects('Stored, or known already: not to be sent again.'),
+  200: answerOf('Stored, or known already: not to be sent again', { 'application/json': Type.Object({ outcome: Type.Enum(ACKNOWLEDGED) }), 'text/plain': Type.Literal('success') }),
   204: Type.Null({ description: 'The same, for WeChat Pay' }),
-  400: asProviderExpects('Genuine, but not in the agreed format.'),
-  401: asProviderExpects('Not proven to be genuine. No reason is given.'),
-  413: asProviderExpects('Larger than a notification can be.'),
-  503: asProviderExpects('Not stored, or about a payment that is not known yet: to be sent again.'),
+  400: refusal('Not in the agreed format'),
+  401: refusal('Not proven to be genuine. No reason is given'),
+  413: refusal('Larger than a notification can be'),
+  503: refusal('Not stored, or about a payment that is not known yet: to be sent again'),
+  '4xx': problemResponses['4xx'],
 };
 
 interface WebhookPath {
@@ -61,7 +72,7 @@ export function webhookRoutes({ receive, accounts, refusals, metrics, log }: Web
         params: Type.Object({ provider: Type.String(), account: Type.String() }),
         response: ANSWERS,
       },
-      config: { deadlineMs: WEBHOOK_DEADLINE_MS },
+      config: { deadlineMs: WEBHOOK_DEADLINE_MS, takesUnknown: true },
       errorHandler: (error, request, reply) => {
         const { code, problem } = toProblem(error, request);
         const outcome = outcomeOf(problem.status);

@@ -1,5 +1,5 @@
 import { RequestError } from '../../contracts/errors.ts';
-import type { Prisma, WorkItem } from '../../generated/prisma/client.ts';
+import type { WorkItem } from '../../generated/prisma/client.ts';
 import type { Database, Transaction } from '../../platform/database/database.ts';
 
 export interface Settlement {
@@ -36,18 +36,21 @@ export async function settleWorkItem(db: Database, target: string, { by, note, a
 
 /** The open item that is meant; where none is, the one that was closed last, to say what became of it. */
 async function findItem(db: Database, target: string): Promise<WorkItem> {
-  const where = ITEM_ID.test(target) ? { id: target } : { payNo: target };
-  const open = await db.workItem.findMany({ where: { ...where, state: 'open' }, orderBy: [{ since: 'asc' }, { key: 'asc' }], take: LISTED_MAX });
+  const open = await db.workItem.findMany({ where: { ...meant(target), state: 'open' }, orderBy: [{ since: 'asc' }, { key: 'asc' }], take: LISTED_MAX });
   if (open.length > 1) throw ambiguous(target, open);
-  const item = open[0] ?? (await lastClosed(db, where));
+  const item = open[0] ?? (await lastClosed(db, target));
   if (item === undefined) throw new RequestError(404, 'work-item-unknown', `Nothing of ${target} waits, or has waited, for an operator.`);
   return item;
 }
 
-async function lastClosed(db: Database, where: Prisma.WorkItemWhereInput): Promise<WorkItem | undefined> {
+function meant(target: string): { readonly id: string } | { readonly payNo: string } {
+  return ITEM_ID.test(target) ? { id: target } : { payNo: target };
+}
+
+async function lastClosed(db: Database, target: string): Promise<WorkItem | undefined> {
   const [ended, settled] = await Promise.all([
-    db.workItem.findFirst({ where: { ...where, state: 'ended' }, orderBy: { endedAt: 'desc' } }),
-    db.workItem.findFirst({ where: { ...where, state: 'settled' }, orderBy: { settledAt: 'desc' } }),
+    db.workItem.findFirst({ where: { ...meant(target), state: 'ended' }, orderBy: { endedAt: 'desc' } }),
+    db.workItem.findFirst({ where: { ...meant(target), state: 'settled' }, orderBy: { settledAt: 'desc' } }),
   ]);
   if (ended === null || settled === null) return ended ?? settled ?? undefined;
   return Number(ended.endedAt) > Number(settled.settledAt) ? ended : settled;

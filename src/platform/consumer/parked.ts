@@ -34,9 +34,13 @@ export interface ParkedQuery {
 /** @returns newest first. */
 export async function listParked(db: Database, { module, state, payNo, limit, before }: ParkedQuery): Promise<ParkedMessage[]> {
   // Each by its name: whatever else a caller's object holds must not become a condition.
-  const where = { ...(module === undefined ? {} : { module }), ...(state === undefined ? {} : { state }), ...(payNo === undefined ? {} : { payNo }) };
   return db.parkedMessage.findMany({
-    where: { ...where, ...(before === undefined ? {} : { id: { lt: before } }) },
+    where: {
+      ...(module === undefined ? {} : { module }),
+      ...(state === undefined ? {} : { state }),
+      ...(payNo === undefined ? {} : { payNo }),
+      ...(before === undefined ? {} : { id: { lt: before } }),
+    },
     orderBy: { id: 'desc' },
     take: limit,
   });

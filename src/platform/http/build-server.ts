@@ -8,6 +8,7 @@ import { answerFrameworkErrors, answerWithProblems, type OnRefused } from './ans
 import { addApiDocument } from './api-document.ts';
 import { createBoundServer, type ConnectionLimits } from './bound-connections.ts';
 import { answerClientErrors } from './client-error.ts';
+import { closeRequests } from './close-requests.ts';
 import { compileValidator } from './compile-validator.ts';
 import { limitBodies } from './limit-bodies.ts';
 import { limitHandlers } from './limit-handlers.ts';
@@ -57,6 +58,7 @@ export function buildServer(options: ServerOptions): Server {
   limitBodies(app);
   limitHandlers(app, options);
   addJsonParser(app);
+  closeRequests(app);
   addApiDocument(app, options.version);
   return app.withTypeProvider<TypeBoxTypeProvider>();
 }

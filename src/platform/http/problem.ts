@@ -6,7 +6,7 @@ import {
   RequestError,
 } from '../../contracts/errors.ts';
 import { isDatabaseUnavailable } from '../database/classify-error.ts';
-import { hasValidationErrors, validationFailures, type ValidationFailure } from './validation-failures.ts';
+import { hasValidationErrors, refuseAsInvalid, validationFailures, type ValidationFailure } from './validation-failures.ts';
 
 /** RFC 9457 problem document. `type` is stable and safe to match on; `traceId` finds the request in the log. */
 export interface Problem {
@@ -81,8 +81,7 @@ export function toProblem(error: unknown, request: FailedRequest): ProblemAnswer
     return answerOf(503, error.code, 'It is not known whether the request was stored. Sending it again is safe.', traceId);
   }
   if (hasValidationErrors(error)) {
-    const errors = validationFailures(error.validation, error.validationContext);
-    return answerOf(400, 'validation-failed', 'The request does not match what this route takes; `errors` says where.', traceId, { errors });
+    return toProblem(refuseAsInvalid(validationFailures(error.validation, error.validationContext)), request);
   }
   return frameworkAnswer(error, traceId) ?? answerOf(500, 'internal', undefined, traceId);
 }

@@ -1,9 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { RequestError } from '../../../contracts/errors.ts';
 import type { CallbackRecord } from '../../../generated/prisma/client.ts';
 import type { Database } from '../../../platform/database/database.ts';
-import { Id, problemResponses } from '../../../platform/http/schemas.ts';
+import { Id, problemResponses, timeOf } from '../../../platform/http/schemas.ts';
 import { STATUS_BY_OUTCOME, type ReceiveOutcome } from '../providers/provider.ts';
 
 const LIMIT_MAX = 500;
@@ -11,9 +10,9 @@ const OUTCOMES = Object.keys(STATUS_BY_OUTCOME) as ReceiveOutcome[];
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()]);
 const IntegerOrNull = Type.Union([Type.Integer(), Type.Null()]);
-const Outcome = Type.Union(OUTCOMES.map((outcome) => Type.Literal(outcome)));
+const Outcome = Type.Enum(OUTCOMES);
 /** As it is written here: to the millisecond, in UTC. */
-const ReceivedAt = Type.String({ pattern: '^(19[7-9]\\d|2\\d{3})-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$', description: '`receivedAt` of a row: what came before it is listed' });
+const ReceivedAt = Type.String({ format: 'date-time', pattern: '^(19[7-9]\\d|2\\d{3})-\\d\\d-\\d\\dT\\d\\d:\\d\\d:[0-5]\\d\\.\\d{3}Z$', description: '`receivedAt` of a row: what came before it is listed' });
 
 const CallbackSchema = Type.Object({
   id: Type.String(),
@@ -44,18 +43,15 @@ export function callbackRoutes({ db, buffer }: { readonly db: Database; readonly
         tags: ['admin'],
         security: [{ adminToken: [] }],
         summary: 'Callbacks of known accounts and what became of each: the newest first',
-        querystring: Type.Object(
-          {
-            provider: Type.Optional(Id),
-            account: Type.Optional(Id),
-            payNo: Type.Optional(Id),
-            outcome: Type.Optional(Outcome),
-            before: Type.Optional(ReceivedAt),
-            beforeId: Type.Optional(Type.String({ format: 'uuid', description: '`id` of that row, so that none of the same millisecond is passed over' })),
-            limit: Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: 100 }),
-          },
-          { additionalProperties: false },
-        ),
+        querystring: Type.Object({
+          provider: Type.Optional(Id),
+          account: Type.Optional(Id),
+          payNo: Type.Optional(Id),
+          outcome: Type.Optional(Outcome),
+          before: Type.Optional(ReceivedAt),
+          beforeId: Type.Optional(Type.String({ format: 'uuid', description: '`id` of that row, so that none of the same millisecond is passed over' })),
+          limit: Type.Integer({ minimum: 1, maximum: LIMIT_MAX, default: 100 }),
+        }),
         response: {
           200: Type.Object({
             callbacks: Type.Array(CallbackSchema),
@@ -65,23 +61,20 @@ export function callbackRoutes({ db, buffer }: { readonly db: Database; readonly
         },
       },
     }, async ({ query: { provider, account, payNo, outcome, before, beforeId, limit } }) => {
-      const given = { provider, account, payNo, outcome };
-      const where = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
       const rows = await db.callbackRecord.findMany({
-        where: { ...where, ...(before === undefined ? {} : olderThan(timeOf(before), beforeId)) },
+        where: {
+          ...(provider === undefined ? {} : { provider }),
+          ...(account === undefined ? {} : { account }),
+          ...(payNo === undefined ? {} : { payNo }),
+          ...(outcome === undefined ? {} : { outcome }),
+          ...(before === undefined ? {} : olderThan(timeOf(before, 'before'), beforeId)),
+        },
         orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }],
         take: limit,
       });
       return { callbacks: rows.map(describe), notKept: buffer.notKept };
     });
   };
-}
-
-function timeOf(text: string): Date {
-  const time = new Date(text);
-  // The 30th of February is read as the 2nd of March.
-  if (Number.isNaN(time.getTime()) || time.toISOString() !== text) throw new RequestError(400, 'time-invalid', '`before` is no time.');
-  return time;
 }
 
 function olderThan(time: Date, id: string | undefined) {

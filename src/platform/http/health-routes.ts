@@ -1,9 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { onRequestAsyncHookHandler } from 'fastify';
 import { Type } from 'typebox';
+import { isWorking, judgeHealth, type Health } from '../observe/health.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { WorkerHealth } from '../process/worker.ts';
-import { isWorking, judgeHealth, type Health } from './health.ts';
-import type { Metrics } from './metrics.ts';
+import { PROBLEM_MEDIA_TYPE } from './problem.ts';
+import { answerOf, problemResponses, UnavailableSchema } from './schemas.ts';
 
 export interface HealthRoutesDeps {
   readonly metrics: Metrics;
@@ -13,6 +15,9 @@ export interface HealthRoutesDeps {
   /** Metrics name amounts of business and providers: any valid token may read them, nobody else. */
   readonly requireToken: onRequestAsyncHookHandler;
 }
+
+/** Load balancers and scrapers add what they like to their requests. */
+const FOR_ANY_PROBE = { config: { takesUnknown: true } };
 
 const PartSchema = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('warning'), Type.Literal('starting'), Type.Literal('degraded')]),
@@ -30,14 +35,16 @@ const HealthSchema = Type.Object({
 export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get('/health/live', {
-      schema: { tags: ['health'], summary: 'The process runs and answers', response: { 200: Type.Object({ live: Type.Literal(true) }) } },
+      ...FOR_ANY_PROBE,
+      schema: { tags: ['health'], summary: 'The process runs and answers', response: { 200: Type.Object({ live: Type.Literal(true) }), ...problemResponses } },
     }, async () => ({ live: true as const }));
 
     app.get('/health/ready', {
+      ...FOR_ANY_PROBE,
       schema: {
         tags: ['health'],
         summary: 'State of every dependency and worker; 503 until all of them work',
-        response: { 200: HealthSchema, 503: HealthSchema },
+        response: { ...problemResponses, 200: HealthSchema, 503: answerOf('Not ready: its parts say why. Or no answer can be given now', { 'application/json': HealthSchema, [PROBLEM_MEDIA_TYPE]: UnavailableSchema }) },
       },
     }, async (_request, reply) => {
       const health = judgeHealth(await deps.checkDependencies(), deps.workers());
@@ -45,8 +52,9 @@ export function healthRoutes(deps: HealthRoutesDeps): FastifyPluginAsyncTypebox 
     });
 
     app.get('/metrics', {
+      ...FOR_ANY_PROBE,
       onRequest: deps.requireToken,
-      schema: { tags: ['health'], summary: 'Prometheus metrics', security: [{ adminToken: [] }, { serviceToken: [] }], response: { 200: Type.String() } },
+      schema: { tags: ['health'], summary: 'Prometheus metrics', security: [{ adminToken: [] }, { serviceToken: [] }], response: { ...problemResponses, 200: answerOf('In the text format of Prometheus', { 'text/plain': Type.String() }) } },
     }, async (_request, reply) => {
       for (const [worker, health] of Object.entries(deps.workers())) deps.metrics.workerUp.set({ worker }, isWorking(health) ? 1 : 0);
       const text = await deps.metrics.registry.metrics();
