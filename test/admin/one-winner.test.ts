@@ -10,6 +10,8 @@ import type { OpenPayment } from '../harness/shop.ts';
 import { openSite, type Site } from '../harness/site.ts';
 import { until } from '../harness/until.ts';
 import { race, send, tally, type Call, type Racing } from './race.ts';
+import { effectOf, insertReplay, parked } from './race-fixtures.ts';
+import { shopRaces } from './shop-races.ts';
 
 /*
  * Who wins when many change the same thing at the same moment, over HTTP and on two instances of one database:
@@ -63,22 +65,13 @@ async function recorded(action: string, target?: string): Promise<Record<string,
   return Object.fromEntries(rows.map(({ result, times: count }) => [result, count]));
 }
 
-async function insertReplay(values: { readonly generation?: number; readonly claimed?: boolean } = {}): Promise<string> {
-  const id = randomUUID();
-  await site.query(
-    `INSERT INTO replays (id, module, mode, from_position, to_position, next_position, generation, rate_per_second, state, requested_by, claimed_by, claimed_until)
-     VALUES ($1, 'orders', 'missing', -1, 10, -1, $2, 1, 'running', 'somebody', $3, $4)`,
-    [id, values.generation ?? 1, values.claimed === true ? 'a runner' : null, values.claimed === true ? new Date(Date.now() + 3_600_000) : null]);
-  return id;
-}
-
 describe('a replay', () => {
   // Five seconds long, so that the winner is not over before the last of the others has counted.
   const START: Call = { path: '/admin/replays', body: { module: 'orders', from: { start: true }, mode: 'reapply', ratePerSecond: 1 } };
 
   test('is started by one where one more may run', async () => {
     await site.shop.payAll(await site.shop.openPayments(5));
-    for (let n = 0; n < 19; n++) await insertReplay({ claimed: true });
+    for (let n = 0; n < 19; n++) await insertReplay(site, { claimed: true });
     const answers = await race(racing, { hold: 'LOCK TABLE replays IN SHARE MODE', others: 2 }, times(START));
     expect(tally(answers)).toEqual({ 202: 1, '409 too-many-replays': MANY - 1 });
     expect(await recorded('replay.start')).toEqual({ accepted: 1, 'failed: too-many-replays': MANY - 1 });
@@ -97,7 +90,7 @@ describe('a replay', () => {
     ['nobody runs', { generation: 0 }, 'replay-finished', 'cancelled'],
     ['somebody runs', { claimed: true }, 'replay-cancelling', 'cancelling'],
   ])('that %s is cancelled by one', async (_name, kind, code, state) => {
-    const id = await insertReplay(kind);
+    const id = await insertReplay(site, kind);
     const answers = await race(racing, { hold: `SELECT 1 FROM replays WHERE id = '${id}' FOR UPDATE` }, times({ path: `/admin/replays/${id}/cancel` }));
     expect(tally(answers)).toEqual({ 200: 1, [`409 ${code}`]: MANY - 1 });
     expect(answers.filter(({ status }) => status === 409).every(({ detail }) => /tester has cancelled it, at 20\d\d-/.test(detail))).toBe(true);
@@ -105,14 +98,14 @@ describe('a replay', () => {
   });
 
   test('whose cancel was accepted ends cancelled, though its runner is gone', async () => {
-    const id = await insertReplay({ claimed: true });
+    const id = await insertReplay(site, { claimed: true });
     expect((await here({ path: `/admin/replays/${id}/cancel` })).json).toMatchObject({ state: 'cancelling', cancelledBy: 'tester' });
     await site.query('UPDATE replays SET claimed_until = now() WHERE id = $1', [id]);
     await until('its end', WITHIN_MS, async () => ((await site.query(`SELECT 1 FROM replays WHERE id = $1 AND state = 'cancelled' AND finished_at IS NOT NULL`, [id])).length === 1 ? true : null));
   });
 
   test('that ends while many cancel it is cancelled by nobody', async () => {
-    const id = await insertReplay({ claimed: true });
+    const id = await insertReplay(site, { claimed: true });
     const hold = `UPDATE replays SET state = 'completed', finished_at = now() WHERE id = '${id}'`;
     const answers = await race(racing, { hold }, times({ path: `/admin/replays/${id}/cancel` }));
     expect(tally(answers)).toEqual({ '409 replay-finished': MANY });
@@ -120,43 +113,23 @@ describe('a replay', () => {
   });
 });
 
-/** A paid course whose message learning has parked, since its selection was another user's; it is not any more. */
-async function parked(): Promise<{ readonly id: string; readonly payment: OpenPayment }> {
-  const payment = await site.shop.openPayment();
-  await site.query(`UPDATE selections SET user_id = 'another' WHERE selection_id = $1`, [payment.outBusinessId]);
-  expect(await site.shop.pay(payment)).toBe(200);
-  const [row] = await until('parked', WITHIN_MS, async () => {
-    const rows = await site.query<{ id: string }>(`SELECT id::text FROM parked_messages WHERE module = 'learning' AND pay_no = $1`, [payment.payNo]);
-    return rows.length === 0 ? null : rows;
-  });
-  await site.query('UPDATE selections SET user_id = $2 WHERE selection_id = $1', [payment.outBusinessId, payment.userId]);
-  return { id: row?.id as string, payment };
-}
-
-async function effectOf({ payNo, outBusinessId }: OpenPayment) {
-  const [found] = await site.query<{ outcome: string; rows: number; status: string }>(
-    `SELECT (SELECT outcome FROM effect_ledger WHERE module = 'learning' AND pay_no = $1), (SELECT count(*)::int FROM effect_ledger WHERE module = 'learning' AND pay_no = $1) AS rows,
-            (SELECT status FROM selections WHERE selection_id = $2) AS status`, [payNo, outBusinessId]);
-  return found;
-}
-
 describe('a parked message', () => {
   const hold = `SELECT pg_advisory_xact_lock(hashtextextended('paynotify consumer learning', 0))`;
 
   test('is redriven by one, while the consumer gets a copy of it', async () => {
-    const { id, payment } = await parked();
+    const { id, payment } = await parked(site);
     const copy: Call = { path: '/admin/replays', body: { module: 'learning', from: { payNo: payment.payNo }, mode: 'reapply' } };
     const answers = await race(racing, { hold, then: () => here(copy) }, times({ path: `/admin/parked/${id}/redrive` }));
     expect(tally(answers)).toEqual({ 200: 1, '409 already-redriven': MANY - 1 });
     expect(answers.filter(({ status }) => status === 409).every(({ detail }) => /redriven before, by tester, at 20\d\d-/.test(detail))).toBe(true);
-    expect(await effectOf(payment)).toEqual({ outcome: 'applied', rows: 1, status: '701001' });
+    expect(await effectOf(site, payment)).toEqual({ outcome: 'applied', rows: 1, status: '701001' });
     expect(await recorded('parked.redrive', id)).toEqual({ applied: 1, 'failed: already-redriven': MANY - 1 });
     await until('the end of the copy', WITHIN_MS, async () => ((await site.query(`SELECT 1 FROM replays WHERE pay_no = $1 AND state = 'completed'`, [payment.payNo])).length === 1 ? true : null));
     expect(await site.query(`SELECT 1 FROM parked_messages WHERE state = 'parked'`)).toEqual([]);
   });
 
   test('is redriven or closed, alone or with others, by one', async () => {
-    const { id, payment } = await parked();
+    const { id, payment } = await parked(site);
     const kinds: Call[] = [{ path: `/admin/parked/${id}/close`, body: { note: 'by hand' } }, { path: `/admin/parked/${id}/redrive` }, { path: '/admin/parked/redrive', body: { payNo: payment.payNo } }];
     const answers = await race(racing, { hold }, Array.from({ length: MANY }, (_, n) => kinds[(n >> 1) % kinds.length] as Call));
     const won = answers.filter(({ status, json }) => status === 200 && json['redriven'] !== 0);
@@ -165,7 +138,7 @@ describe('a parked message', () => {
     const lost = answers.filter((answer) => !won.includes(answer));
     expect(lost.filter(({ status }) => status === 409).map(({ code }) => code)).toEqual(lost.filter(({ json }) => json['redriven'] === undefined).map(() => (isClosed ? 'already-closed' : 'already-redriven')));
     expect(lost.every(({ status, json }) => status === 409 || json['redriven'] === 0)).toBe(true);
-    expect(await effectOf(payment)).toEqual(isClosed ? { outcome: 'closed', rows: 1, status: '701002' } : { outcome: 'applied', rows: 1, status: '701001' });
+    expect(await effectOf(site, payment)).toEqual(isClosed ? { outcome: 'closed', rows: 1, status: '701002' } : { outcome: 'applied', rows: 1, status: '701001' });
     const rows = await site.query(`SELECT state, COALESCE(closed_by, redriven_by) AS by FROM parked_messages WHERE id = $1`, [id]);
     expect(rows).toEqual([{ state: isClosed ? 'closed' : 'redriven', by: 'tester' }]);
   });
@@ -176,7 +149,7 @@ const aboutOf = ({ payNo, amount, currency }: OpenPayment) => ({ payNo, amount, 
 
 async function tell(outcome: OutcomeToSign): Promise<number> {
   const { path, headers, body } = signNotification(keyOf('standard'), outcome);
-  return (await fetch(racing.bases[1] + path, { method: 'POST', headers, body })).status;
+  return (await fetch(`${racing.bases[1]}${path}`, { method: 'POST', headers, body })).status;
 }
 
 /** The row of a notification of this payment that waits. */
@@ -278,7 +251,7 @@ describe('what is done and its record', () => {
   }
 
   test('are one transaction: what cannot be recorded is not done', async () => {
-    const [{ id: parkedId, payment }, replayId] = [await parked(), await insertReplay({ generation: 0 })];
+    const [{ id: parkedId, payment }, replayId] = [await parked(site), await insertReplay(site, { generation: 0 })];
     const [item] = await site.query<{ id: string }>(`INSERT INTO work_items (key, kind, pay_no, amount_due, since, state) VALUES ('k1', 'refund-failed', 'p', 1, now(), 'open') RETURNING id`);
     const calls: readonly Call[] = [
       { path: '/admin/replays', body: { module: 'orders', from: { start: true }, mode: 'missing' } },
@@ -294,64 +267,12 @@ describe('what is done and its record', () => {
     expect(await site.query('SELECT id FROM replays')).toHaveLength(replays.length);
     const states = `SELECT (SELECT state FROM replays WHERE id = $1) AS replay, (SELECT state FROM parked_messages WHERE id = $2) AS parked, (SELECT state FROM work_items WHERE id = $3) AS item`;
     expect(await site.query(states, [replayId, parkedId, item?.id])).toEqual([{ replay: 'running', parked: 'parked', item: 'open' }]);
-    expect(await effectOf(payment)).toEqual({ outcome: null, rows: 0, status: '701002' });
+    expect(await effectOf(site, payment)).toEqual({ outcome: null, rows: 0, status: '701002' });
     for (const call of calls.filter(({ path }) => !path.endsWith('/close'))) expect((await here(call)).status, call.path).toBeLessThan(300);
   });
 });
 
-describe('in the shop', () => {
-  const materials = (userId: string, outBusinessId: string) => ({ outBusinessId, orderType: '60202', userId, items: [{ goodsId: 'book', goodsType: 'book', goodsName: 'Workbook', price: '4500' }, { goodsId: 'pen', goodsType: 'pen', goodsName: 'Pen', price: '500' }] });
-  const ordering = (userId: string, outBusinessId: string) => times({ path: '/orders', as: 'service', body: materials(userId, outBusinessId) });
-  const orderRow = (orderId: string, outBusinessId: string) =>
-    `INSERT INTO orders (order_id, out_business_id, order_type, user_id, status, amount, currency, name) VALUES ('${orderId}', '${outBusinessId}', '60202', 'another', '600001', 1, 'CNY', 'x')`;
-
-  test('an order is placed by one, and the others get it', async () => {
-    const answers = await race(racing, { hold: orderRow('o-1', 'b-1'), end: 'ROLLBACK' }, ordering('u', 'b-1'));
-    expect(tally(answers)).toEqual({ 201: 1, 200: MANY - 1 });
-    const [orderId] = [...new Set(answers.map(({ json }) => json['orderId'] as string))];
-    expect(answers.every(({ json }) => json['orderId'] === orderId)).toBe(true);
-    expect(await site.query('SELECT line_no FROM order_items WHERE order_id = $1', [orderId])).toHaveLength(2);
-  });
-
-  test('an order of somebody else that comes first refuses all', async () => {
-    expect(tally(await race(racing, { hold: orderRow('o-2', 'b-2') }, ordering('u', 'b-2')))).toEqual({ '409 order-contradicts': MANY });
-  });
-
-  test.each([['charged', '201001', '100'], ['free', '201000', '0']])('a %s course is selected by one, and the others get the selection', async (kind, charge, price) => {
-    const courseId = `course-${kind}`;
-    const publish: Call = { method: 'PUT', path: `/learning/courses/${courseId}`, as: 'service', body: { name: 'C', companyId: 'c', charge, price, validDays: 5 } };
-    const course = `INSERT INTO courses (course_id, company_id, name, charge, price, valid_days) VALUES ('${courseId}', 'c', 'x', '201001', 1, 1)`;
-    expect(tally(await race(racing, { hold: course, end: kind === 'free' ? 'COMMIT' : 'ROLLBACK' }, times(publish)))).toEqual({ 200: MANY });
-    const [type, status, from, to] = kind === 'free' ? ['700001', '701001', 'now()', "now() + interval '1 day'"] : ['700002', '701002', 'NULL', 'NULL'];
-    const selection = `INSERT INTO selections (selection_id, course_id, course_name, company_id, user_id, selection_type, price, valid_days, status, valid_from, valid_to)
-      VALUES ('s-${kind}', '${courseId}', 'x', 'c', 'u', '${type}', ${price}, 1, '${status}', ${from}, ${to})`;
-    const answers = await race(racing, { hold: selection, end: 'ROLLBACK' }, times({ path: '/learning/selections', as: 'service', body: { userId: 'u', courseId } }));
-    expect(tally(answers)).toEqual({ 201: 1, 200: MANY - 1 });
-    expect(new Set(answers.map(({ json }) => json['selectionId'])).size).toBe(1);
-  });
-
-  const opening = ({ orderId, provider, account }: OpenPayment): Call[] => times({ path: `/orders/${orderId}/payments`, as: 'service', body: { provider, account } });
-  const lockOf = ({ orderId }: OpenPayment): string => `SELECT 1 FROM orders WHERE order_id = '${orderId}' FOR UPDATE`;
-
-  test('payments of one order are opened by all, each its own, and a closed order is open again', async () => {
-    const payment = await site.shop.openPayment();
-    const hold = `${lockOf(payment)}; UPDATE pay_records SET closed_at = now() WHERE pay_no = '${payment.payNo}'; UPDATE orders SET status = '600003' WHERE order_id = '${payment.orderId}'`;
-    const answers = await race(racing, { hold }, opening(payment));
-    expect(tally(answers)).toEqual({ 201: MANY });
-    expect(new Set(answers.map(({ json }) => json['payNo'])).size).toBe(MANY);
-    expect(await site.query('SELECT status FROM orders WHERE order_id = $1', [payment.orderId])).toEqual([{ status: '600001' }]);
-    expect(await site.query('SELECT 1 FROM pay_records WHERE order_id = $1 AND requested', [payment.orderId])).toHaveLength(MANY + 1);
-  });
-
-  test('no payment is opened of an order that is paid meanwhile', async () => {
-    const payment = await site.shop.openPayment();
-    const paid = `UPDATE pay_records SET status = '601002', paid_at = now(), paid_position = 5, provider_trade_no = 'trade', channel = 'standard' WHERE pay_no = '${payment.payNo}';
-      UPDATE orders SET status = '600002', paid_at = now(), paid_pay_no = '${payment.payNo}' WHERE order_id = '${payment.orderId}'`;
-    const answers = await race(racing, { hold: `${lockOf(payment)}; ${paid}` }, opening(payment));
-    expect(tally(answers)).toEqual({ '409 order-already-paid': MANY });
-    expect(await site.query('SELECT 1 FROM pay_records WHERE order_id = $1 AND requested', [payment.orderId])).toHaveLength(1);
-  });
-});
+describe('in the shop', () => shopRaces(() => racing, times));
 
 // Last, because it makes another generation.
 test('an event store is adopted by one, and says so once', async () => {

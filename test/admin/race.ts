@@ -64,9 +64,9 @@ export async function race({ site, bases }: Racing, { hold, then, end = 'COMMIT'
 export async function send(site: Site, base: string, { method = 'POST', path, body, as = 'admin' }: Call): Promise<Told> {
   const headers = { authorization: `Bearer ${site.tokens[as]}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
   const response = await fetch(base + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-  const json = (await response.json()) as Record<string, unknown>;
-  const code = /^urn:paynotify:problem:(.*)$/.exec(String(json['type'] ?? ''))?.[1] ?? null;
-  return { status: response.status, code, detail: String(json['detail'] ?? ''), json };
+  const json = (await response.json()) as Record<string, unknown> & { readonly type?: string; readonly detail?: string };
+  const code = /^urn:paynotify:problem:(.*)$/.exec(json.type ?? '')?.[1] ?? null;
+  return { status: response.status, code, detail: json.detail ?? '', json };
 }
 
 /** How many got which answer, e.g. `{ '200': 1, '409 replay-finished': 19 }`. */
