@@ -174,6 +174,15 @@ export function readConfig(environment: Environment): Config {
   return deepFreeze(config);
 }
 
+/** What a command beside a running program needs. It may be given less of the environment than the program was, and fails for nothing else. */
+export type CommandConfig = Pick<Config, 'http' | 'dataDirectory' | 'adminTokens' | 'serviceTokens'>;
+
+/** @throws ConfigError as `readConfig`, for these settings alone. */
+export function readCommandConfig(environment: Environment): CommandConfig {
+  const names = ['host', 'port', 'trustedProxyHops', 'dataDirectory', 'adminTokens', 'serviceTokens'] as const;
+  return readConfig(Object.fromEntries(names.map((name) => [SETTINGS[name].variable, environment[SETTINGS[name].variable]])));
+}
+
 /**
  * A store of this machine's own beside servers that others share is a truth of its own: what is paid here, nobody else
  * learns, and what was published before it came to be is not in it. So each server is either configured or meant to be

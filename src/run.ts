@@ -1,6 +1,5 @@
-import { inspect } from 'node:util';
+import { complain, LAST_LINES_LIMIT_MS } from './complain.ts';
 import { describeConfig, readConfig, type Config, type Environment } from './config.ts';
-import { PaynotifyError } from './contracts/errors.ts';
 import { standardOutput, type LogOutput } from './platform/observe/log-output.ts';
 import { createLogger, type Logger } from './platform/observe/logger.ts';
 import { pause } from './platform/process/backoff.ts';
@@ -9,16 +8,12 @@ import { SERVERS_STOP_LIMIT_MS } from './services.ts';
 import { start, type Started } from './start.ts';
 import { announce, rootLine } from './welcome.ts';
 
-const FAILED = 1;
 const ENDED = 0;
-
-/** Lines that nobody takes must not keep the process; those that a slow disk takes are worth a moment. */
-const LAST_LINES_LIMIT_MS = 1_000;
 
 /** From reading the settings to the end of the last server. Resolves with the exit code. */
 export async function run({ signal }: StopRequest, environment: Environment): Promise<number> {
   const output = standardOutput();
-  const code = await runUntilStopped(signal, environment, output).catch((error: unknown) => complain(error));
+  const code = await runUntilStopped(signal, environment, output).catch(complain);
   await output.drain(LAST_LINES_LIMIT_MS);
   return code;
 }
@@ -66,12 +61,4 @@ export const STOP_SHARES = 3;
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-/** A known failure says in its message what to do; anything else needs its stack. */
-async function complain(error: unknown): Promise<number> {
-  const output = standardOutput(2);
-  output.write(`${error instanceof PaynotifyError ? `paynotify: ${error.message}` : inspect(error)}\n`);
-  await output.drain(LAST_LINES_LIMIT_MS);
-  return FAILED;
 }

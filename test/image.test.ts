@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { carryOut } from '../src/command.ts';
 import { readConfig, SETTINGS } from '../src/config.ts';
 import { copiesOf, environmentOf, inherited, lastOf, parseDockerfile, type Copy } from './tidy/dockerfile.ts';
 import { readIgnoreFile } from './tidy/ignore-file.ts';
@@ -94,12 +95,12 @@ describe('the Dockerfile', () => {
       expect(lastOf(instructions, 'STOPSIGNAL')).toBe('SIGTERM');
     });
 
-    it('asks for its health at a route that the program serves, on the port it listens on', () => {
-      const check = lastOf(instructions, 'HEALTHCHECK') ?? '';
-      const path = /\/health\/\w+/.exec(check)?.[0] ?? 'no path';
-      const servedBy = [...repository].filter(([file, text]) => /^src\/(?!.*\.test\.ts$)/.test(file) && text.includes(`'${path}'`));
-      expect(servedBy.length).toBeGreaterThan(0);
-      expect(check).toContain('process.env.PORT');
+    it('asks for its health by a command of the program, which knows where it listens', async () => {
+      const command = /CMD (\[.*\])$/.exec(lastOf(instructions, 'HEALTHCHECK') ?? '')?.[1] ?? '[]';
+      const [node, file, ...args] = JSON.parse(command) as string[];
+      expect([node, file]).toEqual(['node', (JSON.parse(lastOf(instructions, 'ENTRYPOINT') ?? '[]') as string[])[3]]);
+      // Nothing listens on port 0, so that it gets as far as to ask.
+      await expect(carryOut(args, { PORT: '0' }, () => undefined)).rejects.toThrow(/^Nothing answers on/);
     });
 
     it('contains every file that the program can come to by its imports', () => {
@@ -205,6 +206,13 @@ describe('compose.yaml', () => {
     expect(waitedFor.map(([name]) => name).sort()).toEqual(Object.keys(OTHERS).sort());
     const unknown = waitedFor.filter(([name, { condition }]) => condition !== 'service_healthy' || compose.services[name]?.healthcheck?.test[0] !== 'CMD');
     expect(unknown).toEqual([]);
+  });
+
+  it('asks the broker for its health as the user that it runs as: whoever comes first makes its cookie, and root must not', () => {
+    const { image, healthcheck } = compose.services['rabbitmq'] as ComposeService;
+    expect(healthcheck?.test.slice(0, 4)).toEqual(['CMD', 'gosu', 'rabbitmq', 'rabbitmq-diagnostics']);
+    // The image on Alpine has su-exec in its place.
+    expect(image).toMatch(/^rabbitmq:[\d.]+-management$/);
   });
 
   it('keeps all data on volumes that are declared, each used once', () => {

@@ -115,7 +115,12 @@ describe('npm start with nothing configured', () => {
     const environment = { PAYNOTIFY_DATA: data, PORT: await freePort() };
     const first = npm(['start'], environment);
     await first.until(/accepts webhooks at http:\/\/127\.0\.0\.1:\d+/);
-    expect(tokenLines(first.output())).toHaveLength(2);
+    const shown = tokenLines(first.output());
+    expect(shown).toHaveLength(2);
+    // Beside the running one, which it neither stops nor waits for.
+    const asked = npm(['run', '--silent', 'tokens'], environment);
+    expect(await asked.exited, asked.output()).toBe(0);
+    expect(asked.output()).toMatch(new RegExp(`^service token \\(shop\\): ${shown[0]}\nadmin token \\(operator\\): ${shown[1]}\n$`));
     expect(statSync(join(data, 'tokens.json')).mode & 0o777).toBe(0o600);
     expect(statSync(join(data, 'provider-signing-keys.json')).mode & 0o777).toBe(0o600);
     expect(statSync(join(data, 'provider-accounts.json')).mode & 0o777).toBe(0o600);
@@ -138,7 +143,7 @@ describe('npm start with nothing configured', () => {
     expect(existsSync(join(data, 'in-use.pid'))).toBe(false);
   }, 2 * START_LIMIT_MS);
 
-  it('needs no manual step after kill -9, and keeps tokens and data', async () => {
+  it('needs no manual step after kill -9, keeps tokens and data, and does not show tokens again', async () => {
     const data = freshPath();
     const environment = { PAYNOTIFY_DATA: data, PORT: await freePort() };
     const first = npm(['start'], environment);
@@ -150,7 +155,8 @@ describe('npm start with nothing configured', () => {
 
     const second = npm(['start'], environment);
     const [, url] = (await second.until(/paynotify is ready: (\S+)/)) as unknown as [string, string];
-    expect(tokenLines(second.output())).toEqual(tokenLines(first.output()));
+    expect(tokenLines(second.output())).toEqual([]);
+    expect(second.output()).toContain(`shown by: PAYNOTIFY_DATA=${data} npm run tokens`);
     const { admin } = JSON.parse(readFileSync(join(data, 'tokens.json'), 'utf8')) as { admin: Record<string, string> };
     const trail = await fetch(`${url}/admin/payments/${payNo}`, { headers: { authorization: `Bearer ${Object.values(admin)[0]}` } });
     expect(await trail.json()).toMatchObject({ state: 'complete' });
