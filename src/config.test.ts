@@ -59,7 +59,7 @@ describe('every variable', () => {
     PAYNOTIFY_EMBEDDED: { good: 'rabbitmq', beside: { EVENTSTORE_URL: STORE, DATABASE_URL: DATABASE }, read: (c) => [c.databaseUrl, c.rabbitMqUrl], gives: [DATABASE, null], bad: ['all', 'rabbitmq,', 'none,rabbitmq', 'RabbitMQ', 'event-store;rabbitmq'], problem: 'a comma-separated list of event-store, postgresql, rabbitmq, or none' },
     PAYNOTIFY_ADMIN_TOKENS: { good: `alice:${HASH_A}, bob:${HASH_B}`, read: (c) => [...(c.adminTokens ?? [])], gives: [['alice', HASH_A], ['bob', HASH_B]], bad: ['alice', 'alice:plain-text', `alice:${HASH_A.toUpperCase()}`, `:${HASH_A}`, `alice:${HASH_A},`], problem: 'name:sha256' },
     PAYNOTIFY_SERVICE_TOKENS: { good: `shop:${HASH_A}`, read: (c) => c.serviceTokens?.get('shop'), gives: HASH_A, bad: [`shop:${HASH_A}0`, `a b:${HASH_A}`], problem: 'name:sha256' },
-    PAYNOTIFY_PROVIDER_ACCOUNTS: { good: 'accounts.json', read: (c) => c.providerAccountsFile, gives: 'accounts.json', bad: [], problem: '' },
+    PAYNOTIFY_PROVIDER_ACCOUNTS: { good: 'accounts.json', read: (c) => c.providerAccountsFile, gives: 'accounts.json', bad: ['{"accounts":[]}', ' []', 'a\nb'], problem: 'the name of a file, not what is in it' },
     PAYNOTIFY_PUBLISH_WINDOW: { good: '1', read: (c) => c.projector.windowSize, gives: 1, bad: ['0', '10001', 'many'], problem: 'a whole number from 1 to 10000' },
     PAYNOTIFY_CONFIRM_TIMEOUT_MS: { good: '100', read: (c) => c.projector.confirmTimeoutMs, gives: 100, bad: ['99', '600001', '15s'], problem: 'a whole number from 100 to 600000' },
     PAYNOTIFY_PREFETCH: { good: '10000', read: (c) => c.consumer.prefetch, gives: 10_000, bad: ['0', '10001'], problem: 'a whole number from 1 to 10000' },
@@ -91,7 +91,7 @@ describe('every variable', () => {
   const bad = Object.entries(CASES).flatMap(([variable, { bad: values, problem }]) => values.map((value) => [variable, value, problem] as const));
   it.each(bad)('%s does not take "%s"', (variable, value, problem) => {
     const message = complaint({ ...CASES[variable]?.beside, [variable]: value });
-    expect(message).toMatch(new RegExp(`^${variable} must be .*; its value is .*\\. Example: ${variable}=`));
+    expect(message).toMatch(new RegExp(`^${variable} must be [^]*; its value is [^]*\\. Example: ${variable}=`));
     expect(message).toContain(problem);
   });
 });
@@ -102,7 +102,7 @@ describe('a problem', () => {
   });
 
   it.each(Object.values(SETTINGS).filter((setting) => 'secret' in setting).map(({ variable }) => variable))('never shows the value of %s', (variable) => {
-    expect(complaint({ [variable]: 'hunter2:pass@word' })).not.toMatch(/hunter2|pass@word/);
+    expect(complaint({ [variable]: '{hunter2:pass@word' })).not.toMatch(/hunter2|pass@word/);
   });
 
   it.each([
