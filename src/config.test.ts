@@ -36,6 +36,7 @@ describe('with nothing set', () => {
       consumer: { prefetch: 1024, batchSizeMax: 512, attemptsMax: 3, retryDelayMs: 1000, deliveryCountMax: 5 },
       callbackRetentionDays: 90,
       logLevel: 'info',
+      logFormat: 'auto',
       shutdownTimeoutMs: 15_000,
     });
   });
@@ -69,6 +70,7 @@ describe('every variable', () => {
     PAYNOTIFY_DELIVERY_MAX: { good: '19', read: (c) => c.consumer.deliveryCountMax, gives: 19, bad: ['1', '20'], problem: 'a whole number from 2 to 19' },
     PAYNOTIFY_CALLBACK_RETENTION_DAYS: { good: '7', read: (c) => c.callbackRetentionDays, gives: 7, bad: ['0', '3651', '1.5'], problem: 'a whole number from 1 to 3650' },
     LOG_LEVEL: { good: 'silent', read: (c) => c.logLevel, gives: 'silent', bad: ['loud', 'INFO'], problem: 'one of trace, debug, info, warn, error, fatal, silent' },
+    LOG_FORMAT: { good: 'json', read: (c) => c.logFormat, gives: 'json', bad: ['JSON', 'text', 'tty'], problem: 'one of json, pretty, auto' },
     PAYNOTIFY_SHUTDOWN_TIMEOUT_MS: { good: '600000', read: (c) => c.shutdownTimeoutMs, gives: 600_000, bad: ['99', '600001'], problem: 'a whole number from 100 to 600000' },
   };
   const settings = Object.values(SETTINGS);

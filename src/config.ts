@@ -29,6 +29,7 @@ export interface Config {
   /** How long the register of callbacks is kept. */
   readonly callbackRetentionDays: number;
   readonly logLevel: string;
+  readonly logFormat: 'json' | 'pretty' | 'auto';
   readonly shutdownTimeoutMs: number;
 }
 
@@ -63,9 +64,10 @@ function fileName(text: string): string {
   return text;
 }
 
-const oneOf = (...words: readonly string[]) => (text: string): string => {
-  if (!words.includes(text)) throw new Error(`must be one of ${words.join(', ')}`);
-  return text;
+const oneOf = <T extends string>(...words: readonly T[]) => (text: string): T => {
+  const word = words.find((one) => one === text);
+  if (word === undefined) throw new Error(`must be one of ${words.join(', ')}`);
+  return word;
 };
 
 /** Names in PAYNOTIFY_EMBEDDED, each with the setting of a server that is used instead. */
@@ -117,8 +119,9 @@ export const SETTINGS = {
   deliveryCountMax: { variable: 'PAYNOTIFY_DELIVERY_MAX', describe: 'deliveries without an outcome before a message is parked unexecuted', example: '5', fallback: 5, parse: integer(2, 19) },
   callbackRetentionDays: { variable: 'PAYNOTIFY_CALLBACK_RETENTION_DAYS', describe: 'days that the register of callbacks goes back', example: '90', fallback: 90, parse: integer(1, 3_650) },
   logLevel: { variable: 'LOG_LEVEL', describe: 'log level', example: 'info', fallback: 'info', parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent') },
+  logFormat: { variable: 'LOG_FORMAT', describe: 'lines of JSON, or readable ones; auto = readable where standard output is a terminal', example: 'json', fallback: 'auto', parse: oneOf('json', 'pretty', 'auto') },
   shutdownTimeoutMs: { variable: 'PAYNOTIFY_SHUTDOWN_TIMEOUT_MS', describe: 'time to finish what is in flight on SIGTERM', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
-} as const satisfies Record<string, Setting<number> | Setting<string> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null> | Setting<readonly string[] | null>>;
+} as const satisfies Record<string, Setting<number> | Setting<string> | Setting<Config['logFormat']> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null> | Setting<readonly string[] | null>>;
 
 /** @throws ConfigError listing every problem at once. */
 export function readConfig(environment: Environment): Config {
@@ -154,6 +157,7 @@ export function readConfig(environment: Environment): Config {
     },
     callbackRetentionDays: read<number>(s.callbackRetentionDays),
     logLevel: read<string>(s.logLevel),
+    logFormat: read<Config['logFormat']>(s.logFormat),
     shutdownTimeoutMs: read<number>(s.shutdownTimeoutMs),
   };
   const embedded = read<readonly string[] | null>(s.embedded);

@@ -36,7 +36,7 @@ const CLIENTS: Readonly<Record<string, { readonly schemes: readonly string[]; re
     end: '/paynotify?application_name=x',
     read: (url) => {
       const { host, port, user, password } = new pg.Client(sessionSettings(url, {}).connection);
-      return { host, port, user, password: password as string | undefined };
+      return { host, port, user, password };
     },
   },
   RABBITMQ_URL: {

@@ -1,7 +1,8 @@
 import { complain, LAST_LINES_LIMIT_MS } from './complain.ts';
 import { describeConfig, readConfig, type Config, type Environment } from './config.ts';
-import { standardOutput, type LogOutput } from './platform/observe/log-output.ts';
+import { isTerminal, standardOutput, type LogOutput } from './platform/observe/log-output.ts';
 import { createLogger, type Logger } from './platform/observe/logger.ts';
+import { asJson, readable } from './platform/observe/readable-line.ts';
 import { pause } from './platform/process/backoff.ts';
 import type { StopRequest } from './platform/process/stop-request.ts';
 import { SERVERS_STOP_LIMIT_MS } from './services.ts';
@@ -12,15 +13,20 @@ const ENDED = 0;
 
 /** From reading the settings to the end of the last server. Resolves with the exit code. */
 export async function run({ signal }: StopRequest, environment: Environment): Promise<number> {
-  const output = standardOutput();
-  const code = await runUntilStopped(signal, environment, output).catch(complain);
-  await output.drain(LAST_LINES_LIMIT_MS);
-  return code;
+  try {
+    const config = readConfig(environment);
+    const show = config.logFormat === 'pretty' || (config.logFormat === 'auto' && isTerminal()) ? readable : asJson;
+    const output = standardOutput(1, show);
+    const log = createLogger(config.logLevel, output, show);
+    const code = await runUntilStopped(signal, environment, config, log, output).catch(complain);
+    await output.drain(LAST_LINES_LIMIT_MS);
+    return code;
+  } catch (error) {
+    return complain(error);
+  }
 }
 
-async function runUntilStopped(signal: AbortSignal, environment: Environment, output: LogOutput): Promise<number> {
-  const config = readConfig(environment);
-  const log = createLogger(config.logLevel, output);
+async function runUntilStopped(signal: AbortSignal, environment: Environment, config: Config, log: Logger, output: LogOutput): Promise<number> {
   log.info({ event: 'config.read', settings: describeConfig(environment) });
   const print = (line: string): void => output.write(`${line}\n`);
   if (process.getuid?.() === 0) print(rootLine());
