@@ -21,11 +21,14 @@ COPY scripts ./scripts
 RUN node scripts/install.mjs --no-services
 
 # What runs in production. Without "optional" neither Prisma's command line (an optional peer) nor PostgreSQL's programs
-# come along: 134 MB instead of 444 MB.
+# come along, and without what is never loaded there are 32 MB instead of 134.
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+COPY --from=build /app/src/generated ./src/generated
+COPY scripts/shed.mjs ./scripts/
+RUN node scripts/shed.mjs
 
 FROM ${NODE_IMAGE} AS application
 # tini passes signals on and buries orphans: a Node process with pid 1 would do neither.

@@ -16,6 +16,19 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const dockerfile = parseDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
 const ONLY_IN_A_CLONE = /npm ci|npm start|install\.mjs|apt/;
 
+/** Refuses each module that the image has shed, in the program, its threads, and whatever else of Node it starts. */
+const WITHOUT_SHED = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module';
+  import { compilersNamedIn, isShed } from ${JSON.stringify(join(ROOT, 'scripts/shed.mjs'))};
+  import { readFileSync } from 'node:fs';
+  const compilers = compilersNamedIn(readFileSync(${JSON.stringify(join(ROOT, 'src/generated/prisma/internal/class.ts'))}, 'utf8'));
+  registerHooks({ load(url, context, next) {
+    const path = url.split('/node_modules/').slice(1).join('/node_modules/');
+    if (path !== '' && isShed(path, compilers)) throw new Error('the image has shed ' + path);
+    return next(url, context);
+  } });
+`)}`;
+
 const children: ChildProcess[] = [];
 const cleanUps: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -35,7 +48,7 @@ function image(target: string, leftOut: readonly string[]): (environment: Readon
   for (const name of readdirSync(join(ROOT, 'node_modules')).filter((entry) => !leftOut.includes(entry))) symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
   return (environment, args = []) => {
     const data = join(app, 'data');
-    const variables = { ...environmentOf(inherited(dockerfile, target)), HOST: '127.0.0.1', PORT: '0', PAYNOTIFY_DATA: data, LOG_LEVEL: 'silent', ...environment };
+    const variables = { NODE_OPTIONS: `--import ${WITHOUT_SHED}`, ...environmentOf(inherited(dockerfile, target)), HOST: '127.0.0.1', PORT: '0', PAYNOTIFY_DATA: data, LOG_LEVEL: 'silent', ...environment };
     const child = spawn(process.execPath, ['src/main.ts', ...args], { cwd: app, env: { PATH: process.env.PATH, ...variables }, stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
     return Object.assign(child, { data });
