@@ -13,7 +13,7 @@ const hasScript = spawnSync('script', ['--version']).status === 0;
 
 async function said(environment: Readonly<Record<string, string>>, { onTerminal }: { readonly onTerminal: boolean }): Promise<string[]> {
   const [command, ...args] = onTerminal ? ['script', '--quiet', '--return', '--command', PROGRAM.join(' '), '/dev/null'] : PROGRAM;
-  const env = { PATH: process.env.PATH, PAYNOTIFY_DATA: join(tmpdir(), 'paynotify-never-made'), NODE_OPTIONS: `--import ${AT_ONCE}`, ...environment };
+  const env = { PATH: '/usr/bin:/bin', PAYNOTIFY_DATA: join(tmpdir(), 'paynotify-never-made'), NODE_OPTIONS: `--import ${AT_ONCE}`, ...environment };
   const child = spawn(command ?? '', args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   expect(code).toBe(0);

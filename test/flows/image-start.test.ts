@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
 import { createTestVhost } from '../harness/services.ts';
 import { processesIn } from '../platform/embedded-rig.ts';
@@ -19,7 +20,7 @@ const ONLY_IN_A_CLONE = /npm ci|npm start|install\.mjs|apt/;
 /** Refuses each module that the image has shed, in the program, its threads, and whatever else of Node it starts. */
 const WITHOUT_SHED = `data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module';
-  import { compilersNamedIn, isShed } from ${JSON.stringify(join(ROOT, 'scripts/shed.mjs'))};
+  import { compilersNamedIn, isShed } from ${JSON.stringify(pathToFileURL(join(ROOT, 'scripts/shed.mjs')).href)};
   import { readFileSync } from 'node:fs';
   const compilers = compilersNamedIn(readFileSync(${JSON.stringify(join(ROOT, 'src/generated/prisma/internal/class.ts'))}, 'utf8'));
   registerHooks({ load(url, context, next) {
