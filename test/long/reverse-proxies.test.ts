@@ -53,7 +53,7 @@ function ofSize(bytes: number) {
 }
 
 async function countTooLarge(): Promise<number> {
-  return Number(/^paynotify_webhook_refused_total\{.*reason="too-large".*\} (\d+)$/m.exec(await program.metrics())?.[1] ?? 0);
+  return Number(/^paynotify_webhook_refused_total\{.*reason="body-too-large".*\} (\d+)$/m.exec(await program.metrics())?.[1] ?? 0);
 }
 
 describe.each(Object.keys(KINDS))('%s', (name) => {
