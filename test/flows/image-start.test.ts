@@ -30,6 +30,9 @@ const WITHOUT_SHED = `data:text/javascript,${encodeURIComponent(`
   } });
 `)}`;
 
+/** A new PostgreSQL is set up, and everything comes up, beside whatever else this machine does. */
+const READY_LIMIT_MS = 120_000;
+
 const children: ChildProcess[] = [];
 const cleanUps: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -89,7 +92,8 @@ it('the image with servers of its own starts those that are named, and tells wha
   const ENVIRONMENT = { RABBITMQ_URL: vhost.url, PAYNOTIFY_EMBEDDED: 'event-store,postgresql' };
   const run = image('standalone', []);
   const child = run(ENVIRONMENT);
-  const greeting = await said(child, /\(docker cp\)/);
+  // Not before it is ready has it asked its database anything.
+  const greeting = await said(child, /paynotify is ready, on port/);
   expect(greeting).toMatch(/accepts webhooks on port \d+ of this container, at [^]*Try it from where this port is published[^]*\/docs[^]*provider-signing-keys\.json/);
   expect(greeting).not.toMatch(ONLY_IN_A_CLONE);
   // As `docker exec` runs it: with the container's variables, beside the program.
@@ -100,4 +104,4 @@ it('the image with servers of its own starts those that are named, and tells wha
   const programs = new Set(processesIn(child.data).map((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()));
   expect(programs).toContain('postgres');
   expect(programs).not.toContain('beam.smp');
-});
+}, READY_LIMIT_MS);
