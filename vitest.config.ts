@@ -12,7 +12,7 @@ const SYSTEM_HOOK_TIMEOUT_MS = 120_000;
 const UNIT_TEST_TIMEOUT_MS = 30_000;
 
 /** Tests of the repository itself: they read files and need no service. */
-const REPOSITORY_TESTS = ['test/tidy.test.ts', 'test/image.test.ts', 'test/service-unit.test.ts', 'test/ci-summary.test.ts'];
+const REPOSITORY_TESTS = ['test/tidy.test.ts', 'test/image.test.ts', 'test/service-unit.test.ts', 'test/ci-summary.test.ts', 'test/deploy.test.ts'];
 
 // Tests make their files there, also where TMPDIR names a folder that does not exist.
 if (!existsSync(tmpdir())) process.env.TMPDIR = '/tmp';

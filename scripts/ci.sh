@@ -62,6 +62,7 @@ PATH="$(npm_folder "$REAL_NPM"):$PATH"
 start_until_ready "npm start" "$start_log" npm start
 count "npm $REAL_NPM has installed what the lock file names" "$(grep -q "installing dependencies (npm $REAL_NPM ci" "$start_log"; echo $?)"
 check npm run demo
+check npm run tokens
 # The README's example, as printed, and the same by the command that it tells of.
 awk '/^```bash$/ { on = 1; next } /^```$/ { on = 0 } on' README.md > .data/by-hand.sh
 step "the README's webhook by hand"

@@ -2,15 +2,16 @@
  * One payment the whole way, as a newcomer would send it: publish a course, select it, order it, request the payment,
  * receive the provider's signed webhook twice, and watch every module learn of it once.
  *
- *     npm run demo        (beside a running `npm start`, with the same PORT and PAYNOTIFY_DATA)
+ *     npm run demo        (beside a running `npm start`, with the same HOST, PORT and PAYNOTIFY_DATA)
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { readConfig } from '../src/config.ts';
 import { signSuccess } from '../src/modules/payments/index.ts';
+import { openableUrl } from '../src/platform/http/addresses.ts';
 import { readInstallation } from './installation.ts';
 
 const config = readConfig(process.env);
-const base = `http://127.0.0.1:${config.http.port}`;
+const base = openableUrl(config.http.host, config.http.port);
 const WAIT_MAX_MS = 60_000;
 const POLL_MS = 25;
 

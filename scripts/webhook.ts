@@ -5,6 +5,7 @@
  */
 import { readConfig } from '../src/config.ts';
 import { generateDemoAccounts, OutcomeNotSentError, signNotification, type OutcomeToSign, type SignedWebhook, type SigningKey } from '../src/modules/payments/index.ts';
+import { openableUrl } from '../src/platform/http/addresses.ts';
 import { readInstallation, type Installation } from './installation.ts';
 import { HELP, readOptions, UsageError, type WebhookOptions } from './webhook/options.ts';
 import { toOutcome, type KnownPayment } from './webhook/outcome.ts';
@@ -22,7 +23,7 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const config = readConfig(process.env);
-  const base = (options.url ?? `http://127.0.0.1:${config.http.port}`).replace(/\/$/, '');
+  const base = (options.url ?? openableUrl(config.http.host, config.http.port)).replace(/\/$/, '');
   const installation = await readInstallation(config.dataDirectory);
   const payment = await askFor(base, options.payNo, installation.serviceToken);
   const outcome = toOutcome(options, payment, new Date());

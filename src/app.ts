@@ -20,7 +20,7 @@ import { refuseUnfitDatabase } from './platform/database/refuse-unfit.ts';
 import { watchAppends } from './platform/event-store/append-health.ts';
 import { connectEventStore } from './platform/event-store/connect.ts';
 import { buildServer } from './platform/http/build-server.ts';
-import { listen } from './platform/http/listen.ts';
+import { listen, type Listening } from './platform/http/listen.ts';
 import type { TokenHashes } from './platform/http/token-check.ts';
 import { judgeHealth, type Dependency, type Health } from './platform/observe/health.ts';
 import type { Logger } from './platform/observe/logger.ts';
@@ -68,8 +68,9 @@ export interface AppInput {
 }
 
 export interface App {
-  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  /** Where it can be opened on this machine, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
+  readonly listening: Listening;
   /** Resolves when every dependency and worker is well; rejects never. Resolves also when the app is stopped before. */
   readonly ready: Promise<void>;
   health(): Promise<Health>;
@@ -117,7 +118,7 @@ export async function startApp(input: AppInput): Promise<App> {
   const refusals = createWebhookRefusals({ accounts: input.accounts, metrics, log, now, callbacks: callbacks.buffer });
   const server = buildServer({ log, metrics, version: VERSION, trustedProxyHops: config.http.trustedProxyHops, onRefused: refusals.onRefused, meantUrl: meantWebhookUrl });
   await registerRoutes(server, parts, refusals);
-  const url = await steps.run('http', () => listen(server, config.http), () => server.close());
+  const listening = await steps.run('http', () => listen(server, config.http), () => server.close());
   const launched = launch(parts, supervisor, stopping.signal);
   await steps.run('workers', async () => undefined, async () => {
     stopping.abort();
@@ -148,7 +149,7 @@ export async function startApp(input: AppInput): Promise<App> {
   }
 
   const health = async (): Promise<Health> => judgeHealth(await checkDependencies(), workers());
-  return { url, health, ready: untilReady(health, stopping.signal), stop: () => steps.stop() };
+  return { url: listening.url, listening, health, ready: untilReady(health, stopping.signal), stop: () => steps.stop() };
 }
 
 type Launch = Promise<void> & {

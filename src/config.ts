@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { urlProblem } from './contracts/connection-url.ts';
 import { ConfigError } from './contracts/errors.ts';
 
 /**
@@ -28,6 +29,7 @@ export interface Config {
   /** How long the register of callbacks is kept. */
   readonly callbackRetentionDays: number;
   readonly logLevel: string;
+  readonly logFormat: 'json' | 'pretty' | 'auto';
   readonly shutdownTimeoutMs: number;
 }
 
@@ -50,34 +52,22 @@ const integer = (min: number, max: number) => (text: string): number => {
 };
 
 const url = (...schemes: readonly string[]) => (text: string): string => {
-  const scheme = /^([a-z+]+):\/\/[^/]+/.exec(text)?.[1];
-  if (scheme === undefined || !schemes.includes(scheme)) {
-    throw new Error(`must be a URL that begins with ${schemes.map((name) => `${name}://`).join(' or ')}`);
-  }
-  if (!isWellFormed(text)) throw new Error('must be a URL whose parts can be told apart: in a user name or password, write %40 for @, %2F for /, %3F for ?, %23 for #, %25 for % and so on');
-  return text;
+  // A line end comes along from a file more often than not.
+  const problem = urlProblem(text.trimEnd(), schemes);
+  if (problem !== null) throw new Error(problem);
+  return text.trimEnd();
 };
 
-/**
- * What does not pass here would be refused only by whoever connects, with an error that quotes the whole text, password
- * included, or would be read otherwise than it is meant: a `/`, `?` or `#` in a password ends the address there, and what
- * is before it is looked for as a host; a tab is left out. An esdb URL may name several hosts, which no URL parser knows,
- * so of it only the user's part is looked at.
- */
-function isWellFormed(text: string): boolean {
-  const [, authority = '', rest = ''] = /^[^/]+:\/\/([^/?#]*)(.*)$/s.exec(text) ?? [];
-  if (/[@#]/.test(rest) || /\s/.test(text.trim())) return false;
-  try {
-    decodeURIComponent(authority);
-  } catch {
-    return false;
-  }
-  return /^(?:amqp|postgres)/.test(text) ? URL.canParse(text) : authority.split('@').length <= 2;
+/** Of a file with secrets: whoever gives its content instead must not find it in a message. */
+function fileName(text: string): string {
+  if (/^\s*[[{]|\n/.test(text)) throw new Error('must be the name of a file, not what is in it');
+  return text;
 }
 
-const oneOf = (...words: readonly string[]) => (text: string): string => {
-  if (!words.includes(text)) throw new Error(`must be one of ${words.join(', ')}`);
-  return text;
+const oneOf = <T extends string>(...words: readonly T[]) => (text: string): T => {
+  const word = words.find((one) => one === text);
+  if (word === undefined) throw new Error(`must be one of ${words.join(', ')}`);
+  return word;
 };
 
 /** Names in PAYNOTIFY_EMBEDDED, each with the setting of a server that is used instead. */
@@ -119,7 +109,7 @@ export const SETTINGS = {
   embedded: { variable: 'PAYNOTIFY_EMBEDDED', describe: 'servers to start here beside configured ones, or none; unset = all of them or none', example: 'event-store,postgresql,rabbitmq', fallback: null, parse: serverNames },
   adminTokens: { variable: 'PAYNOTIFY_ADMIN_TOKENS', describe: "operators' tokens as name:sha256; unset = one is generated", example: TOKEN_EXAMPLE, secret: true, fallback: null, parse: tokenHashes },
   serviceTokens: { variable: 'PAYNOTIFY_SERVICE_TOKENS', describe: "the shop's tokens as name:sha256; unset = one is generated", example: TOKEN_EXAMPLE, secret: true, fallback: null, parse: tokenHashes },
-  providerAccountsFile: { variable: 'PAYNOTIFY_PROVIDER_ACCOUNTS', describe: 'JSON file with the provider accounts and their keys; unset = demo accounts are generated', example: '/run/secrets/provider-accounts.json', fallback: null, parse: String },
+  providerAccountsFile: { variable: 'PAYNOTIFY_PROVIDER_ACCOUNTS', describe: 'JSON file with the provider accounts and their keys; unset = demo accounts are generated', example: '/run/secrets/provider-accounts.json', secret: true, fallback: null, parse: fileName },
   windowSize: { variable: 'PAYNOTIFY_PUBLISH_WINDOW', describe: 'unconfirmed publishes in flight', example: '512', fallback: 512, parse: integer(1, 10_000) },
   confirmTimeoutMs: { variable: 'PAYNOTIFY_CONFIRM_TIMEOUT_MS', describe: 'age at which a missing publisher confirm is taken for lost', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
   prefetch: { variable: 'PAYNOTIFY_PREFETCH', describe: 'unacknowledged deliveries per module queue; twice the batch, so that the next one is there while one commits', example: '1024', fallback: 1024, parse: integer(1, 10_000) },
@@ -129,8 +119,9 @@ export const SETTINGS = {
   deliveryCountMax: { variable: 'PAYNOTIFY_DELIVERY_MAX', describe: 'deliveries without an outcome before a message is parked unexecuted', example: '5', fallback: 5, parse: integer(2, 19) },
   callbackRetentionDays: { variable: 'PAYNOTIFY_CALLBACK_RETENTION_DAYS', describe: 'days that the register of callbacks goes back', example: '90', fallback: 90, parse: integer(1, 3_650) },
   logLevel: { variable: 'LOG_LEVEL', describe: 'log level', example: 'info', fallback: 'info', parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent') },
+  logFormat: { variable: 'LOG_FORMAT', describe: 'lines of JSON, or readable ones; auto = readable where standard output is a terminal', example: 'json', fallback: 'auto', parse: oneOf('json', 'pretty', 'auto') },
   shutdownTimeoutMs: { variable: 'PAYNOTIFY_SHUTDOWN_TIMEOUT_MS', describe: 'time to finish what is in flight on SIGTERM', example: '15000', fallback: 15_000, parse: integer(100, 600_000) },
-} as const satisfies Record<string, Setting<number> | Setting<string> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null> | Setting<readonly string[] | null>>;
+} as const satisfies Record<string, Setting<number> | Setting<string> | Setting<Config['logFormat']> | Setting<string | null> | Setting<ReadonlyMap<string, string> | null> | Setting<readonly string[] | null>>;
 
 /** @throws ConfigError listing every problem at once. */
 export function readConfig(environment: Environment): Config {
@@ -166,12 +157,22 @@ export function readConfig(environment: Environment): Config {
     },
     callbackRetentionDays: read<number>(s.callbackRetentionDays),
     logLevel: read<string>(s.logLevel),
+    logFormat: read<Config['logFormat']>(s.logFormat),
     shutdownTimeoutMs: read<number>(s.shutdownTimeoutMs),
   };
   const embedded = read<readonly string[] | null>(s.embedded);
   problems.push(...serverProblems(embedded, (variable) => (environment[variable] ?? '') !== ''));
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return deepFreeze(config);
+}
+
+/** What a command beside a running program needs. It may be given less of the environment than the program was, and fails for nothing else. */
+export type CommandConfig = Pick<Config, 'http' | 'dataDirectory' | 'adminTokens' | 'serviceTokens'>;
+
+/** @throws ConfigError as `readConfig`, for these settings alone. */
+export function readCommandConfig(environment: Environment): CommandConfig {
+  const names = ['host', 'port', 'trustedProxyHops', 'dataDirectory', 'adminTokens', 'serviceTokens'] as const;
+  return readConfig(Object.fromEntries(names.map((name) => [SETTINGS[name].variable, environment[SETTINGS[name].variable]])));
 }
 
 /**

@@ -1,31 +1,32 @@
-import { inspect } from 'node:util';
+import { complain, LAST_LINES_LIMIT_MS } from './complain.ts';
 import { describeConfig, readConfig, type Config, type Environment } from './config.ts';
-import { PaynotifyError } from './contracts/errors.ts';
-import { standardOutput, type LogOutput } from './platform/observe/log-output.ts';
+import { isTerminal, standardOutput, type LogOutput } from './platform/observe/log-output.ts';
 import { createLogger, type Logger } from './platform/observe/logger.ts';
+import { asJson, readable } from './platform/observe/readable-line.ts';
 import { pause } from './platform/process/backoff.ts';
 import type { StopRequest } from './platform/process/stop-request.ts';
 import { SERVERS_STOP_LIMIT_MS } from './services.ts';
 import { start, type Started } from './start.ts';
 import { announce, rootLine } from './welcome.ts';
 
-const FAILED = 1;
 const ENDED = 0;
-
-/** Lines that nobody takes must not keep the process; those that a slow disk takes are worth a moment. */
-const LAST_LINES_LIMIT_MS = 1_000;
 
 /** From reading the settings to the end of the last server. Resolves with the exit code. */
 export async function run({ signal }: StopRequest, environment: Environment): Promise<number> {
-  const output = standardOutput();
-  const code = await runUntilStopped(signal, environment, output).catch((error: unknown) => complain(error));
-  await output.drain(LAST_LINES_LIMIT_MS);
-  return code;
+  try {
+    const config = readConfig(environment);
+    const show = config.logFormat === 'pretty' || (config.logFormat === 'auto' && isTerminal()) ? readable : asJson;
+    const output = standardOutput(1, show);
+    const log = createLogger(config.logLevel, output, show);
+    const code = await runUntilStopped(signal, environment, config, log, output).catch(complain);
+    await output.drain(LAST_LINES_LIMIT_MS);
+    return code;
+  } catch (error) {
+    return complain(error);
+  }
 }
 
-async function runUntilStopped(signal: AbortSignal, environment: Environment, output: LogOutput): Promise<number> {
-  const config = readConfig(environment);
-  const log = createLogger(config.logLevel, output);
+async function runUntilStopped(signal: AbortSignal, environment: Environment, config: Config, log: Logger, output: LogOutput): Promise<number> {
   log.info({ event: 'config.read', settings: describeConfig(environment) });
   const print = (line: string): void => output.write(`${line}\n`);
   if (process.getuid?.() === 0) print(rootLine());
@@ -66,12 +67,4 @@ export const STOP_SHARES = 3;
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-/** A known failure says in its message what to do; anything else needs its stack. */
-async function complain(error: unknown): Promise<number> {
-  const output = standardOutput(2);
-  output.write(`${error instanceof PaynotifyError ? `paynotify: ${error.message}` : inspect(error)}\n`);
-  await output.drain(LAST_LINES_LIMIT_MS);
-  return FAILED;
 }

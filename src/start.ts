@@ -15,7 +15,7 @@ import { startServices } from './services.ts';
 /** Everything that one `npm start` starts. */
 export interface Started {
   readonly app: App;
-  readonly shownTokens: LoadedTokens['shown'];
+  readonly tokens: Omit<LoadedTokens, 'hashes'>;
   /** Stops everything, last started first. */
   stop(): Promise<void>;
 }
@@ -44,7 +44,7 @@ export async function start(config: Config, log: Logger, signal: AbortSignal, dr
     const input = { ...services, instanceId, config, accounts, tokens: tokens.hashes, log, droppedLines, servicesHealth: () => services.health() };
     signal.throwIfAborted();
     const app = await steps.run('application', () => startApp(input), (started) => started.stop());
-    return { app, shownTokens: tokens.shown, stop: () => steps.stop() };
+    return { app, tokens, stop: () => steps.stop() };
   } catch (error) {
     await steps.stop();
     throw error;

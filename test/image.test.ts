@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { carryOut } from '../src/command.ts';
 import { readConfig, SETTINGS } from '../src/config.ts';
 import { copiesOf, environmentOf, inherited, lastOf, parseDockerfile, type Copy } from './tidy/dockerfile.ts';
 import { readIgnoreFile } from './tidy/ignore-file.ts';
@@ -17,6 +18,8 @@ const root = `${resolve(import.meta.dirname, '..')}/`;
 const repository = readTree(root);
 const textOf = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
 const manifest = JSON.parse(textOf('package.json')) as { optionalDependencies: Record<string, string> };
+const shedding = '../scripts/shed.mjs';
+const { compilersNamedIn, isShed } = (await import(shedding)) as { compilersNamedIn(generated: string): Set<string>; isShed(path: string, compilers: Set<string>): boolean };
 const isLeftOut = readIgnoreFile(textOf('.dockerignore'), 'docker');
 const dockerfile = parseDockerfile(textOf('Dockerfile'));
 const stageNames = dockerfile.stages.map(({ name }) => name);
@@ -94,12 +97,12 @@ describe('the Dockerfile', () => {
       expect(lastOf(instructions, 'STOPSIGNAL')).toBe('SIGTERM');
     });
 
-    it('asks for its health at a route that the program serves, on the port it listens on', () => {
-      const check = lastOf(instructions, 'HEALTHCHECK') ?? '';
-      const path = /\/health\/\w+/.exec(check)?.[0] ?? 'no path';
-      const servedBy = [...repository].filter(([file, text]) => /^src\/(?!.*\.test\.ts$)/.test(file) && text.includes(`'${path}'`));
-      expect(servedBy.length).toBeGreaterThan(0);
-      expect(check).toContain('process.env.PORT');
+    it('asks for its health by a command of the program, which knows where it listens', async () => {
+      const command = /CMD (\[.*\])$/.exec(lastOf(instructions, 'HEALTHCHECK') ?? '')?.[1] ?? '[]';
+      const [node, file, ...args] = JSON.parse(command) as string[];
+      expect([node, file]).toEqual(['node', (JSON.parse(lastOf(instructions, 'ENTRYPOINT') ?? '[]') as string[])[3]]);
+      // Nothing listens on port 0, so that it gets as far as to ask.
+      await expect(carryOut(args, { PORT: '0' }, () => undefined)).rejects.toThrow(/^Nothing answers on/);
     });
 
     it('contains every file that the program can come to by its imports', () => {
@@ -109,6 +112,13 @@ describe('the Dockerfile', () => {
         .filter(({ target: file }) => !inImage.some((source) => file === source || file?.startsWith(`${source}/`)));
       expect(outside).toEqual([]);
     });
+  });
+
+  it('sheds what is never loaded in a stage before the one that takes the packages, where it would only hide them', () => {
+    const steps = dockerfile.stages.find(({ name }) => name === 'packages')?.instructions.map(({ name, text }) => `${name} ${text}`) ?? [];
+    const at = (pattern: RegExp): number => steps.findIndex((step) => pattern.test(step));
+    expect(at(/^RUN npm ci --omit=dev --omit=optional/)).toBeGreaterThan(0);
+    expect([at(/^RUN npm ci/), at(/^COPY --from=build \/app\/src\/generated/), at(/^COPY scripts\/shed\.mjs/), at(/^RUN node scripts\/shed\.mjs$/)]).toEqual([...steps.keys()].slice(-4));
   });
 
   it('starts the application image only with servers configured, and says which variables are missing', () => {
@@ -207,6 +217,13 @@ describe('compose.yaml', () => {
     expect(unknown).toEqual([]);
   });
 
+  it('asks the broker for its health as the user that it runs as: whoever comes first makes its cookie, and root must not', () => {
+    const { image, healthcheck } = compose.services['rabbitmq'] as ComposeService;
+    expect(healthcheck?.test.slice(0, 4)).toEqual(['CMD', 'gosu', 'rabbitmq', 'rabbitmq-diagnostics']);
+    // The image on Alpine has su-exec in its place.
+    expect(image).toMatch(/^rabbitmq:[\d.]+-management$/);
+  });
+
   it('keeps all data on volumes that are declared, each used once', () => {
     const used = services.flatMap(([, { volumes }]) => volumes.map((volume) => volume.split(':')[0]));
     expect(used.sort()).toEqual(Object.keys(compose.volumes).sort());
@@ -216,6 +233,30 @@ describe('compose.yaml', () => {
   it('publishes the port that the image exposes, and no server', () => {
     const published = services.flatMap(([name, { ports }]) => (ports ?? []).map((port) => [name, port.split(':').at(-1)]));
     expect(published).toEqual([['paynotify', lastOf(inherited(dockerfile, 'application'), 'EXPOSE')]]);
+  });
+});
+
+describe('what the image sheds', () => {
+  const COMPILERS = new Set(['query_compiler_fast_bg.postgresql.mjs', 'query_compiler_fast_bg.postgresql.wasm-base64.mjs']);
+
+  it.each([
+    'a/b.js.map', 'a/index.d.ts', 'a/index.d.mts', 'a/index.d.cts', 'a/README.md', '@a/b/CHANGELOG.MD', 'a/test/x.js', '@a/b/tests/x/y.json', 'a/docs/x.html', 'a/node_modules/b/examples/x.js', 'a/.github/x.yml',
+    '@prisma/client/runtime/query_compiler_fast_bg.mysql.wasm-base64.mjs', '@prisma/client/runtime/query_compiler_small_bg.postgresql.mjs', '@prisma/client/runtime/query_compiler_fast_bg.postgresql.wasm-base64.js',
+  ])('is %s', (path) => {
+    expect(isShed(path, COMPILERS)).toBe(true);
+  });
+
+  it.each([
+    'a/index.js', 'a/map.js', 'a/lib/test/x.js', 'a/dist/docs/x.js', 'docs/index.js', '@docs/test/index.js', 'test/lib/x.js', 'a/LICENSE.md', 'a/docs/NOTICE', 'a/x.ts', 'a/x.wasm', 'a/package.json', 'a/static/swagger-ui-bundle.js', 'a/docs.js',
+    '@prisma/client/runtime/query_compiler_fast_bg.postgresql.wasm-base64.mjs', '@prisma/client/runtime/client.mjs',
+  ])('is not %s', (path) => {
+    expect(isShed(path, COMPILERS)).toBe(false);
+  });
+
+  it('keeps the compilers that the generated client names, and there are some', () => {
+    const named = compilersNamedIn(textOf('src/generated/prisma/internal/class.ts'));
+    expect([...named].every((name) => existsSync(`${root}node_modules/@prisma/client/runtime/${name}`))).toBe(true);
+    expect(named.size).toBe(2);
   });
 });
 

@@ -57,7 +57,7 @@ export const HELP = `Signs and sends a webhook like a payment provider would, wi
   --notification-id <id>      random by default
   --duplicate                 sends it twice, signed afresh, as providers do
   --bad-signature             signs with a key that is not the account's
-  --url <url>                 where paynotify is; http://127.0.0.1:PORT by default
+  --url <url>                 where paynotify is; by HOST and PORT by default
   --print                     shows the request with its headers and body, and sends nothing
   --help                      this text
 

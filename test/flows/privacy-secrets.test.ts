@@ -185,7 +185,7 @@ describe('a file that holds a secret', () => {
     expect(modeOf(path) & 0o066).toBe(0);
     const log = lines.join('');
     expect(log).toContain('"event"');
-    const generated = Object.values(started.shownTokens).concat((JSON.parse(readFileSync(join(path, 'provider-signing-keys.json'), 'utf8')) as { secret?: string }[]).map(({ secret }) => secret ?? null));
+    const generated = Object.values(started.tokens.generated).flatMap((named): (string | null)[] => Object.values(named ?? {})).concat((JSON.parse(readFileSync(join(path, 'provider-signing-keys.json'), 'utf8')) as { secret?: string }[]).map(({ secret }) => secret ?? null));
     for (const secret of generated.filter((value) => value !== null)) expect(holds(log, secret)).toBe(false);
   });
 });

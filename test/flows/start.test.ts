@@ -115,7 +115,12 @@ describe('npm start with nothing configured', () => {
     const environment = { PAYNOTIFY_DATA: data, PORT: await freePort() };
     const first = npm(['start'], environment);
     await first.until(/accepts webhooks at http:\/\/127\.0\.0\.1:\d+/);
-    expect(tokenLines(first.output())).toHaveLength(2);
+    const shown = tokenLines(first.output());
+    expect(shown).toHaveLength(2);
+    // Beside the running one, which it neither stops nor waits for.
+    const asked = npm(['run', '--silent', 'tokens'], environment);
+    expect(await asked.exited, asked.output()).toBe(0);
+    expect(asked.output()).toMatch(new RegExp(`^service token \\(shop\\): ${shown[0]}\nadmin token \\(operator\\): ${shown[1]}\n$`));
     expect(statSync(join(data, 'tokens.json')).mode & 0o777).toBe(0o600);
     expect(statSync(join(data, 'provider-signing-keys.json')).mode & 0o777).toBe(0o600);
     expect(statSync(join(data, 'provider-accounts.json')).mode & 0o777).toBe(0o600);
@@ -138,7 +143,7 @@ describe('npm start with nothing configured', () => {
     expect(existsSync(join(data, 'in-use.pid'))).toBe(false);
   }, 2 * START_LIMIT_MS);
 
-  it('needs no manual step after kill -9 of everything, keeps tokens and data, and none after kill -9 of an embedded server', async () => {
+  it('needs no manual step after kill -9 of everything, keeps tokens and data, shows tokens no more, and needs none after kill -9 of an embedded server', async () => {
     const data = freshPath();
     const environment = { PAYNOTIFY_DATA: data, PORT: await freePort() };
     const first = npm(['start'], environment);
@@ -150,7 +155,8 @@ describe('npm start with nothing configured', () => {
 
     const second = npm(['start'], environment);
     const [, url] = (await second.until(/paynotify is ready: (\S+)/)) as unknown as [string, string];
-    expect(tokenLines(second.output())).toEqual(tokenLines(first.output()));
+    expect(tokenLines(second.output())).toEqual([]);
+    expect(second.output()).toContain(`shown by: PAYNOTIFY_DATA=${data} npm run tokens`);
     const { admin } = JSON.parse(readFileSync(join(data, 'tokens.json'), 'utf8')) as { admin: Record<string, string> };
     const trail = await fetch(`${url}/admin/payments/${payNo}`, { headers: { authorization: `Bearer ${Object.values(admin)[0]}` } });
     expect(await trail.json()).toMatchObject({ state: 'complete' });
@@ -221,12 +227,14 @@ describe('npm start with servers configured', () => {
   it('names every bad setting with its problem and an example, and starts nothing', async () => {
     const data = freshPath();
     const secret = 'hunter2hunter2';
-    const run = npm(['start'], { PAYNOTIFY_DATA: data, PORT: 'http', DATABASE_URL: `mysql://root:${secret}@db/x`, PAYNOTIFY_ATTEMPTS: '0' });
+    const run = npm(['start'], { PAYNOTIFY_DATA: data, PORT: 'http', DATABASE_URL: `mysql://root:${secret}@db/x`, EVENTSTORE_URL: `esdb://admin:${secret}@es:2113?tls=false&unknown=1`, RABBITMQ_URL: `amqp://u:p@s#s%w/${secret}@mq`, PAYNOTIFY_ATTEMPTS: '0' });
     expect(await run.exited).toBe(1);
     expect(run.output()).toMatch(/PORT must be a whole number from 0 to 65535; its value is "http"\. Example: PORT=8080/);
     expect(run.output()).toMatch(/DATABASE_URL must be a URL that begins with postgresql:\/\/ or postgres:\/\/; its value is \(not shown\)/);
+    expect(run.output()).toMatch(/EVENTSTORE_URL must end behind the hosts, or with options of the client/);
+    expect(run.output()).toMatch(/RABBITMQ_URL must be a URL whose parts can be told apart/);
     expect(run.output()).toMatch(/PAYNOTIFY_ATTEMPTS must be a whole number from 1 to 100/);
-    expect(run.output()).not.toContain(secret);
+    for (let at = 0; at + 4 <= secret.length; at++) expect(run.output()).not.toContain(secret.slice(at, at + 4));
     expect(() => statSync(data)).toThrow();
   });
 });

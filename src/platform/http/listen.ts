@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '../../contracts/errors.ts';
+import { listensEverywhere, openableUrl } from './addresses.ts';
 import type { Server } from './build-server.ts';
 
 interface Address {
@@ -7,13 +8,19 @@ interface Address {
   readonly port: number;
 }
 
-/** @returns where it listens. @throws ConfigError when the address cannot be had; it says which setting to change. */
-export async function listen(server: Server, { host, port }: Address): Promise<string> {
+/** Where it listens, and how that is opened on this machine. Every address has one spelling here: `0.0.0.0` or `::`. */
+export interface Listening extends Address {
+  readonly url: string;
+}
+
+/** @throws ConfigError when the address cannot be had; it says which setting to change. */
+export async function listen(server: Server, { host, port }: Address): Promise<Listening> {
   await server.listen({ host, port }).catch((error: unknown) => {
     throw cannotListen(error, { host, port });
   });
-  const address = server.server.address() as AddressInfo;
-  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${address.port}`;
+  const bound = server.server.address() as AddressInfo;
+  const shown = listensEverywhere(bound.address) ? bound.address : host;
+  return { host: shown, port: bound.port, url: openableUrl(shown, bound.port) };
 }
 
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {

@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 import { withinMs } from '../process/time-limit.ts';
+import { asJson, type ShowLine } from './readable-line.ts';
 import { standardStream } from './standard-stream.ts';
 
 /**
@@ -64,7 +66,12 @@ function droppedLine(lines: number): string {
   return `${JSON.stringify({ level: 40, time: new Date().toISOString(), event: 'log.lines-dropped', lines })}\n`;
 }
 
-/** Standard output, or standard error, of this process. */
-export function standardOutput(fd: 1 | 2 = 1): LogOutput {
-  return createLogOutput(standardStream(fd));
+/** Standard output, or standard error, of this process. @param show how its own line is written, as the logger's are. */
+export function standardOutput(fd: 1 | 2 = 1, show: ShowLine = asJson): LogOutput {
+  return createLogOutput(standardStream(fd), (lines) => show(droppedLine(lines)));
+}
+
+/** Whether a person reads it. */
+export function isTerminal(fd: 1 | 2 = 1): boolean {
+  return isatty(fd);
 }

@@ -1,6 +1,7 @@
 import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
 import { pino, type Logger as PinoLogger, type LoggerOptions } from 'pino';
 import type { LogOutput } from './log-output.ts';
+import { asJson, type ShowLine } from './readable-line.ts';
 import { redactLine } from './redact.ts';
 
 /**
@@ -9,8 +10,9 @@ import { redactLine } from './redact.ts';
  */
 export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
 
-export function createLogger(level: string, output: Pick<LogOutput, 'write'>): PinoLogger {
-  const options: LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError }, hooks: { streamWrite: redactLine } };
+/** @param show how a line is written once it is finished and redacted. */
+export function createLogger(level: string, output: Pick<LogOutput, 'write'>, show: ShowLine = asJson): PinoLogger {
+  const options: LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError }, hooks: { streamWrite: (line) => show(redactLine(line)) } };
   return pino(options, output);
 }
 
