@@ -46,7 +46,7 @@ export async function announce(started: Started, config: Config, print: (line: s
 }
 
 export function rootLine(): string {
-  return 'paynotify runs as root, and of all that it starts only PostgreSQL gives root up. deploy/paynotify.service runs it as a user of its own.';
+  return 'paynotify runs as root; of all that it starts only PostgreSQL and RabbitMQ give root up. deploy/paynotify.service runs it as a user of its own.';
 }
 
 /** A person who waits is told this often what is being waited for. */

@@ -1,13 +1,32 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { lchownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from 'rabbitmq-client';
 import { describe, expect, test, vi } from 'vitest';
 import { startEmbeddedRabbitMq } from '../../src/platform/embedded/index.ts';
 import { silentLogger as log } from '../../src/platform/observe/logger.ts';
 import { freshPath } from '../harness/services.ts';
-import { application, kill, opened, undo, processesIn, untilNothingRunsIn } from './embedded-rig.ts';
+import { applicationUnder, IN_A_CONTAINER, kill, opened, processesIn, undo, untilNothingRunsIn, within } from './embedded-rig.ts';
+
+const IS_ROOT = process.getuid?.() === 0;
+const CLOSED = 0o700;
+
+/** Where nobody but the present user may pass. */
+function closedPath(): string {
+  const closed = freshPath();
+  mkdirSync(closed, { mode: CLOSED });
+  return join(closed, 'data');
+}
+
+/** As those of a folder that a broker run by root has left. */
+function giveAllToRoot(folder: string): void {
+  for (const name of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) lchownSync(join(folder, name), 0, 0);
+}
+
+const usersOf = (pids: readonly number[]) => pids.map((pid) => statSync(`/proc/${pid}`).uid);
 
 describe('the private RabbitMQ', () => {
+  // As root it runs as another user, and what of a container's root may not even look at that user's processes.
+  const application = (path: string) => applicationUnder(IS_ROOT ? within(IN_A_CONTAINER) : [], path, 'rabbitmq');
   const queue = { queue: 'kept', durable: true, arguments: { 'x-queue-type': 'quorum' } } as const;
 
   async function connected<T>(url: string, use: (connection: Connection) => Promise<T>): Promise<T> {
@@ -31,8 +50,8 @@ describe('the private RabbitMQ', () => {
   const waiting = (url: string) => connected(url, async (connection) => (await connection.basicGet({ queue: queue.queue, noAck: false }))?.body as unknown);
 
   test('keeps a confirmed message over kill -9 of the broker and over kill -9 of the application', async () => {
-    const path = freshPath();
-    const first = await application(path, 'rabbitmq');
+    const path = closedPath();
+    const first = await application(path);
     const { url, pid } = first.running[0] ?? { url: '', pid: 0 };
     await publish(url, 'to be kept');
     // A quorum queue younger than a second may lose its registration in a crash; the application waits for it as well.
@@ -40,18 +59,18 @@ describe('the private RabbitMQ', () => {
     process.kill(pid, 'SIGKILL');
     await untilNothingRunsIn(path);
     await kill(first.child);
+    if (IS_ROOT) giveAllToRoot(join(path, 'rabbitmq'));
 
-    const second = await application(path, 'rabbitmq');
+    const second = await application(path);
     expect(second.running[0]?.url).toBe(url);
     expect(await waiting(url)).toBe('to be kept');
     await kill(second.child);
     // At once, while the broker of the killed application is still ending.
-    const directory = await opened(path);
-    const third = await startEmbeddedRabbitMq({ directory, log });
-    expect(third.url).toBe(url);
+    const third = await application(path);
+    expect(third.running[0]?.url).toBe(url);
     expect(await waiting(url)).toBe('to be kept');
-    await third.stop();
-    expect(processesIn(path)).toEqual([]);
+    await kill(third.child);
+    await untilNothingRunsIn(path);
   }, 180_000);
 
   test('sets data aside that another release wrote and this one refuses, says so once, and serves', async () => {
@@ -74,13 +93,18 @@ describe('the private RabbitMQ', () => {
     expect(readFileSync(join(folder, 'release'), 'utf8')).not.toContain('9.9.9');
   }, 180_000);
 
-  test('answers rabbitmqctl, rejects with its complaint, and knows no guest', async () => {
-    const directory = await opened();
+  test('answers rabbitmqctl, rejects with its complaint, knows no guest, and is never run by root', async () => {
+    const directory = await opened(closedPath());
     const broker = await startEmbeddedRabbitMq({ directory, log });
     undo.push(() => broker.stop());
     expect(await broker.ctl(['list_users'])).toMatch(/^paynotify\t\[administrator\]$/m);
     expect(await broker.ctl(['list_users'])).not.toContain('guest');
     await expect(broker.ctl(['delete_vhost', 'no-such-vhost'])).rejects.toThrow(/no-such-vhost/);
     expect(statSync(join(directory.path, 'rabbitmq/rabbitmq.conf')).mode & 0o777).toBe(0o600);
+    const pids = processesIn(directory.path);
+    expect(pids).toContain(broker.pid);
+    expect(usersOf(pids)).not.toContain(0);
+    await broker.stop();
+    expect(processesIn(directory.path)).toEqual([]);
   });
 });
