@@ -24,18 +24,7 @@ fi
 rm -f "$RESULTS"
 echo "== npm test"
 npm test
-test_exit=$?
-if [ -f "$RESULTS" ]; then
-  read -r tests_passed tests_failed < <(node -e '
-    const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-    console.log(r.numPassedTests, r.numFailedTests + r.testResults.filter((f) => f.status === "failed" && f.assertionResults.length === 0).length);
-  ' "$RESULTS")
-  passed=$((passed + tests_passed))
-  failed=$((failed + tests_failed))
-  if [ "$test_exit" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then count "npm test (exit code)" "$test_exit"; fi
-else
-  count "npm test" 1
-fi
+count_tests "npm test" $? "$RESULTS"
 
 # The tests that need a server have just run; the rest of the check is types, lint and the unit tests.
 check npm run check -- --project unit

@@ -37,3 +37,16 @@ stop_by_ctrl_c() { # stop_by_ctrl_c NAME CLONE
   check node "$2/scripts/nothing-running.mjs"
   count "$1 stops in order" "$([ ! -e "$2/.data/in-use.pid" ]; echo $?)"
 }
+
+# Each test counts, a file that could not be run counts as one, and so does an exit code that no test explains.
+count_tests() { # count_tests NAME EXIT_CODE RESULTS_FILE
+  if [ ! -f "$3" ]; then count "$1" 1; return; fi
+  local tests_passed tests_failed
+  read -r tests_passed tests_failed < <(node -e '
+    const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+    console.log(r.numPassedTests, r.numFailedTests + r.testResults.filter((f) => f.status === "failed" && f.assertionResults.length === 0).length);
+  ' "$3")
+  passed=$((passed + tests_passed))
+  failed=$((failed + tests_failed))
+  if [ "$2" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then count "$1 (exit code)" "$2"; fi
+}

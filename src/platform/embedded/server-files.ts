@@ -32,10 +32,10 @@ export function makeFolderFor(owner: Owner | null, folder: string): void {
 }
 
 /**
- * Everything in a folder of root's, and the folder itself last: one that is somebody else's was handed over completely,
- * and root does not go through what another user may have put there.
+ * Everything in a folder of another's (root's, or a former machine's user's), and the folder itself last: one that is that
+ * user's already was handed over completely, and root does not go through what the user may have put there.
  */
 export function giveFolder(folder: string, { uid, gid }: Owner): void {
-  if (statSync(folder).uid === 0) for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) lchownSync(join(folder, name), uid, gid);
+  if (statSync(folder).uid !== uid) for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) lchownSync(join(folder, name), uid, gid);
   lchownSync(folder, uid, gid);
 }

@@ -36,7 +36,7 @@ type PassingRight = (typeof PASSING_RIGHTS)[number];
 /**
  * The user for a server whose data is in `folder`, which is given to that user; null when the present user will do.
  * The owner of existing data stays its owner, because a user `postgres` may come to a machine where `nobody` began; only
- * root's is handed over. No server may be running in the folder meanwhile.
+ * what root or a stranger to this machine has is handed over. No server may be running in the folder meanwhile.
  * Whether folders above are closed, and what helps, is found out by `trial`: a command of the server's own programs that
  * asks all that they will ask. Mode bits would not tell: access lists, mounts and what a container lacks decide as well.
  * @throws EmbeddedServiceError naming the closed folder when no right that this system can lend opens it.
