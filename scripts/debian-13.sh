@@ -5,7 +5,8 @@
 #
 #   1. the README's two commands, as a user who may become nobody else (the broker is unpacked) and as root (it is installed),
 #   2. the tests of the broker, the consumers and the projector, and those of the embedded RabbitMQ,
-#   3. data that was written on Debian 12, with its RabbitMQ, and is started on Debian 13.
+#   3. data that was written on Debian 12, with its RabbitMQ, and is started on Debian 13,
+#   4. deploy/paynotify.service under Debian 13's systemd.
 #
 # Needs Linux, root who may mount, apt of a Debian with debootstrap, and 6 GB below TMPDIR; takes about half an hour. The
 # archive is the one that this machine's apt uses, packages come from where its npm gets them. Everything runs in name
@@ -17,6 +18,7 @@ cd "$(dirname "$0")/.."
 . scripts/ci/checks.sh
 . scripts/debian-13/root-file-system.sh
 . scripts/debian-13/machine-settings.sh
+. scripts/debian-13/boot.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/paynotify-debian-13.XXXXXX")
 trap clean_up EXIT
@@ -43,6 +45,10 @@ cp -a "$trixie$CLONE" "$bookworm$CLONE" && rm -rf "$bookworm$CLONE/.data"
 run_inside "$bookworm" scripts/debian-13/held-payments.sh
 mv "$bookworm$OLD_DATA" "$trixie$OLD_DATA"
 run_inside "$trixie" scripts/debian-13/paid-payments.sh
+
+install_packages "$trixie" systemd systemd-sysv
+count "Debian 13's systemd" $?
+boot_and_run "$trixie" scripts/debian-13/service.sh
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

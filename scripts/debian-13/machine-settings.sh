@@ -3,6 +3,15 @@
 # Of npm's settings those about the way; its folders are the machine's own.
 ABOUT_THE_WAY='^(//|@[^=]*:registry|registry|proxy|https-proxy|noproxy|ca(\[\])?|cafile|strict-ssl|replace-registry-host)[ =:]?'
 
+# As lines NAME=VALUE: a fresh login's, where this project's things are, and the way to archives.
+machine_environment() {
+  local name
+  printf '%s\n' HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  for name in SOURCE CLONE OLD_DATA PORT http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY NODE_EXTRA_CA_CERTS; do
+    [ -z "${!name:-}" ] || echo "$name=${!name}"
+  done
+}
+
 carry_machine_settings() { # carry_machine_settings FOLDER
   local root=$1 file
   cat /etc/resolv.conf > "$root/etc/resolv.conf"

@@ -19,7 +19,7 @@ clean_up() {
 # In name spaces of its own: with the first process all others and the mounts are gone. In the background, because only then
 # a signal is not kept until it has ended.
 apart() { # apart COMMAND...
-  unshare --mount --pid --fork --kill-child "$@" < /dev/null &
+  unshare --mount --pid --fork --kill-child --mount-proc "$@" < /dev/null &
   running=$!
   wait "$running"
   local result=$?
@@ -73,15 +73,19 @@ copy_project() { # copy_project FOLDER
   mkdir -p "$1$SOURCE" && git -c safe.directory='*' archive HEAD | tar -C "$1$SOURCE" -xf -
 }
 
-# The script counts as checks.sh does; what it counted is added to ours. One that ends without its counts is a failure.
+# The script counts as checks.sh does; what it counted is added to ours, and one that ends without its counts is a failure.
 run_inside() { # run_inside FOLDER SCRIPT ARGUMENT...
   local root=$1 script=$2
   shift 2
   say "$script $* in $(basename "$root"): $(sed -n 's/^PRETTY_NAME=//p' "$root/etc/os-release")"
   rm -f "$root/counts"
   apart bash scripts/debian-13/enter.sh "$root" bash -c 'cd "$SOURCE" && . scripts/ci/checks.sh && . "$@"; echo "$passed $failed" > /counts' bash "$script" "$@"
+  add_counts "$root"
+}
+
+add_counts() { # add_counts FOLDER
   local inside_passed=0 inside_failed=1
-  [ ! -f "$root/counts" ] || read -r inside_passed inside_failed < "$root/counts"
+  [ ! -f "$1/counts" ] || read -r inside_passed inside_failed < "$1/counts"
   passed=$((passed + inside_passed))
   failed=$((failed + inside_failed))
 }
