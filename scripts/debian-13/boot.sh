@@ -8,7 +8,7 @@ boot_and_run() { # boot_and_run FOLDER SCRIPT
   rm -f "$root/counts"
   sed "s#SCRIPT#$2#" > "$root/etc/systemd/system/trial.service" <<'UNIT'
 [Unit]
-After=multi-user.target
+Description=What is to be tried here
 SuccessAction=poweroff-force
 FailureAction=poweroff-force
 [Service]
@@ -19,8 +19,8 @@ StandardOutput=file:/trial.log
 StandardError=inherit
 UNIT
   machine_environment > "$root/etc/trial.env"
-  mkdir -p "$root/etc/systemd/system/default.target.wants"
-  ln -sf ../trial.service "$root/etc/systemd/system/default.target.wants/trial.service"
+  mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+  ln -sf ../trial.service "$root/etc/systemd/system/multi-user.target.wants/"
   # Neither this machine's systemd nor its control groups are asked: there may be none.
   apart env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit --machine=paynotify-trial --directory="$root" --boot systemd.unit=multi-user.target > "$work/boot.log" 2>&1
   cat "$root/trial.log"
