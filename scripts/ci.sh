@@ -24,14 +24,7 @@ fi
 rm -f "$RESULTS"
 step "npm test"
 npm test
-test_exit=$?
-if read -r tests_passed tests_failed < <(node scripts/ci/test-results.mjs count "$RESULTS"); then
-  passed=$((passed + tests_passed))
-  failed=$((failed + tests_failed))
-  if [ "$test_exit" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then count "npm test (exit code)" "$test_exit"; fi
-else
-  count "npm test (it left no results)" 1
-fi
+count_tests "npm test" $? "$RESULTS"
 
 # All the tests have just run; what is left of the check is types, lint and that tests follow them. With this reporter the results
 # of all the tests stay where they are.

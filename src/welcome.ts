@@ -93,7 +93,7 @@ export async function announce(started: Started, config: Config, print: (line: s
 
 export function rootLine(isCheckout = IS_CHECKOUT): string {
   const cure = isCheckout ? 'deploy/paynotify.service runs it as a user of its own' : 'The image has a user for it: leave --user away';
-  return `paynotify runs as root, and of all that it starts only PostgreSQL gives root up. ${cure}.`;
+  return `paynotify runs as root, and of all that it starts only PostgreSQL and RabbitMQ give root up. ${cure}.`;
 }
 
 /** A person who waits is told this often what is being waited for. */

@@ -64,3 +64,15 @@ summarize() { # summarize TEST_RESULTS
   node scripts/ci/test-results.mjs failures "$1"
   for name in "${failed_checks[@]}"; do echo "FAILED: ${name:0:$NAME_CHARACTERS_MAX}"; done
 }
+
+# Each test counts, a file that could not be run counts as one, and so does an exit code that no test explains.
+count_tests() { # count_tests NAME EXIT_CODE RESULTS_FILE
+  local tests_passed tests_failed
+  if read -r tests_passed tests_failed < <(node scripts/ci/test-results.mjs count "$3"); then
+    passed=$((passed + tests_passed))
+    failed=$((failed + tests_failed))
+    if [ "$2" -ne 0 ] && [ "$tests_failed" -eq 0 ]; then count "$1 (exit code)" "$2"; fi
+  else
+    count "$1 (it left no results)" 1
+  fi
+}

@@ -1,13 +1,34 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from 'rabbitmq-client';
 import { describe, expect, test, vi } from 'vitest';
 import { startEmbeddedRabbitMq } from '../../src/platform/embedded/index.ts';
 import { silentLogger as log } from '../../src/platform/observe/logger.ts';
 import { freshPath } from '../harness/services.ts';
-import { application, kill, opened, undo, processesIn, untilNothingRunsIn } from './embedded-rig.ts';
+import { applicationUnder, IN_A_CONTAINER, kill, opened, processesIn, undo, untilNothingRunsIn, within } from './embedded-rig.ts';
+
+const IS_ROOT = process.getuid?.() === 0;
+const CLOSED = 0o700;
+
+/** Where nobody but the present user may pass. */
+function closedPath(): string {
+  const closed = freshPath();
+  mkdirSync(closed, { mode: CLOSED });
+  return join(closed, 'data');
+}
+
+const allIn = (folder: string): string[] => [folder, ...readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))];
+
+/** As those of a folder that a broker run by root has left. */
+function giveAllToRoot(folder: string): void {
+  for (const path of allIn(folder)) lchownSync(path, 0, 0);
+}
+
+const ownersOf = (paths: readonly string[]) => paths.map((path) => lstatSync(path).uid);
 
 describe('the private RabbitMQ', () => {
+  // As root it runs as another user, and what of a container's root may not even look at that user's processes.
+  const application = (path: string) => applicationUnder(IS_ROOT ? within(IN_A_CONTAINER) : [], path, 'rabbitmq');
   const queue = { queue: 'kept', durable: true, arguments: { 'x-queue-type': 'quorum' } } as const;
 
   async function connected<T>(url: string, use: (connection: Connection) => Promise<T>): Promise<T> {
@@ -32,7 +53,7 @@ describe('the private RabbitMQ', () => {
 
   test('keeps a confirmed message over kill -9 of the broker and over kill -9 of the application', async () => {
     const path = freshPath();
-    const first = await application(path, 'rabbitmq');
+    const first = await application(path);
     const { url, pid } = first.running[0] ?? { url: '', pid: 0 };
     await publish(url, 'to be kept');
     // A quorum queue younger than a second may lose its registration in a crash; the application waits for it as well.
@@ -40,22 +61,27 @@ describe('the private RabbitMQ', () => {
     process.kill(pid, 'SIGKILL');
     await untilNothingRunsIn(path);
     await kill(first.child);
+    if (IS_ROOT) giveAllToRoot(join(path, 'rabbitmq'));
 
-    const second = await application(path, 'rabbitmq');
+    const second = await application(path);
     expect(second.running[0]?.url).toBe(url);
     expect(await waiting(url)).toBe('to be kept');
+    // While the broker of the killed application has not ended: it is frozen until the next one has surely looked for it.
+    process.kill(second.running[0]?.pid ?? 0, 'SIGSTOP');
     await kill(second.child);
-    // At once, while the broker of the killed application is still ending.
-    const directory = await opened(path);
-    const third = await startEmbeddedRabbitMq({ directory, log });
-    expect(third.url).toBe(url);
+    const starting = application(path);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    process.kill(second.running[0]?.pid ?? 0, 'SIGCONT');
+    const third = await starting;
+    expect(third.running[0]?.url).toBe(url);
     expect(await waiting(url)).toBe('to be kept');
-    await third.stop();
-    expect(processesIn(path)).toEqual([]);
+    await kill(third.child);
+    await untilNothingRunsIn(path);
+    if (IS_ROOT) expect(ownersOf(allIn(join(path, 'rabbitmq/mnesia')))).not.toContain(0);
   }, 180_000);
 
-  test('sets data aside that another release wrote and this one refuses, says so once, and serves, also rabbitmqctl', async () => {
-    const directory = await opened();
+  test('sets data aside that another release wrote and this one refuses, says so once, and serves, also rabbitmqctl, and never as root', async () => {
+    const directory = await opened(closedPath());
     const folder = join(directory.path, 'rabbitmq');
     await (await startEmbeddedRabbitMq({ directory, log })).stop();
     const spoil = (): void => writeFileSync(join(folder, 'mnesia/paynotify@localhost-feature_flags'), 'of another release');
@@ -71,6 +97,9 @@ describe('the private RabbitMQ', () => {
     const users = await second.ctl(['list_users']);
     expect(users).toMatch(/^paynotify\t\[administrator\]$/m);
     expect(users).not.toContain('guest');
+    const pids = processesIn(directory.path);
+    expect(pids).toContain(second.pid);
+    if (IS_ROOT) expect(ownersOf(pids.map((it) => `/proc/${it}`))).not.toContain(0);
     await expect(second.ctl(['delete_vhost', 'no-such-vhost'])).rejects.toThrow(/no-such-vhost/);
     expect(statSync(join(folder, 'rabbitmq.conf')).mode & 0o777).toBe(0o600);
     expect(warn.mock.calls.map(([line]) => (line as { event: string }).event)).toEqual(['rabbitmq.data-set-aside']);

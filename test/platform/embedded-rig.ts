@@ -28,6 +28,14 @@ export function application(path: string, ...servers: string[]): Promise<Report 
   return applicationUnder([], path, ...servers);
 }
 
+/** What a container's root usually has of the kernel's capabilities, as far as it matters here. */
+export const IN_A_CONTAINER = ['chown', 'dac_override', 'fowner', 'kill', 'setgid', 'setpcap', 'setuid'];
+
+/** A starter that leaves of root's rights only these. */
+export function within(rights: readonly string[]): readonly string[] {
+  return ['setpriv', '--inh-caps=-all', `--bounding-set=-all,${rights.map((right) => `+${right}`).join(',')}`];
+}
+
 /** The same started by another program, which may take rights away from it. */
 export async function applicationUnder(starter: readonly string[], path: string, ...servers: string[]): Promise<Report & { child: ChildProcess }> {
   const [program = '', ...rest] = [...starter, process.execPath, join(import.meta.dirname, 'embedded-application.ts'), path, ...servers];

@@ -5,16 +5,13 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { postgresBinaries } from '../../src/platform/embedded/postgres-binaries.ts';
 import { asUser, serverUser } from '../../src/platform/embedded/server-user.ts';
-import { applicationUnder, query, undo } from './embedded-rig.ts';
+import { applicationUnder, IN_A_CONTAINER, query, undo, within } from './embedded-rig.ts';
 
 /**
  * PostgreSQL started by root, who may go everywhere, as a user who may not. Certain: what this machine's kernel and
  * setpriv do, also with the rights of a container taken away. Not certain: what other sandboxes take away besides.
  */
 const CLOSED = 0o700;
-
-/** What a container's root usually has of the kernel's capabilities, as far as it matters here. */
-const IN_A_CONTAINER = ['chown', 'dac_override', 'fowner', 'kill', 'setgid', 'setpcap', 'setuid'];
 
 function place(...folders: readonly string[]): string {
   const root = mkdtempSync(join(tmpdir(), 'paynotify-user-'));
@@ -54,7 +51,7 @@ describe.runIf(process.getuid?.() === 0)('PostgreSQL started by root', () => {
     const folder = join(data, 'postgres');
     mkdirSync(folder, { mode: CLOSED });
     const initdb = join(native, 'bin/initdb');
-    const user = serverUser(folder, [initdb, '--show', '-D', join(folder, 'data')]);
+    const user = serverUser('PostgreSQL', folder, [initdb, '--show', '-D', join(folder, 'data')]);
     const { program, arguments: rest, identity } = asUser(user, ['/bin/sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', folder, initdb, '-D', join(folder, 'data'), '--no-sync', '--locale=C']);
     const result = spawnSync(program, rest, { ...identity, cwd: '/', env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8' });
     expect(`${result.stderr}${result.status}`).toMatch(/0$/);
@@ -81,11 +78,6 @@ describe.runIf(process.getuid?.() === 0)('PostgreSQL started by root', () => {
     expect(message).toMatch(/cannot be shared with the user "\w+" .*EPERM.* Set PAYNOTIFY_DATA to a folder where root may do so, or run as an ordinary user\.$/);
   });
 });
-
-/** A starter that leaves of root's rights only these. */
-function within(rights: readonly string[]): readonly string[] {
-  return ['setpriv', '--inh-caps=-all', `--bounding-set=-all,${rights.map((right) => `+${right}`).join(',')}`];
-}
 
 function foldersAbove(path: string): string {
   return path === '/' ? '/' : `${path}|${foldersAbove(dirname(path))}`;

@@ -40,7 +40,7 @@ export interface GuardedCommand {
   readonly user: ServerUser | null;
 }
 
-/** Marks guardians in process lists. */
+/** Marks guardians in process lists, where the folder stands among their arguments. */
 export const GUARDIAN_NAME = 'paynotify-guardian';
 
 // A signal to the guardian itself does nothing (stopping a service may signal its whole group): only the pipe counts.
@@ -51,7 +51,7 @@ export const GUARDIAN_NAME = 'paynotify-guardian';
 // both would wait for ever. A watcher that is already stopping the server is not interrupted, only waited for: it would
 // leave its `sleep` behind.
 const SCRIPT = `
-signal=$1; ticks=$2; shift 2
+signal=$1; ticks=$2; shift 3
 trap : HUP INT TERM
 exec 3<&0
 "$@" </dev/null 1>&2 3<&- &
@@ -109,7 +109,7 @@ export async function startGuarded(spec: GuardedCommand): Promise<Guarded> {
 
 function spawnGuardian(spec: GuardedCommand): ChildProcess {
   const ticks = String(Math.ceil(spec.stopLimitMs / TICK_MS));
-  const start = asUser(spec.user, ['/bin/sh', '-c', SCRIPT, GUARDIAN_NAME, spec.stopSignal, ticks, ...spec.command]);
+  const start = asUser(spec.user, ['/bin/sh', '-c', SCRIPT, GUARDIAN_NAME, spec.stopSignal, ticks, spec.folder, ...spec.command]);
   return spawn(start.program, start.arguments, {
     ...start.identity,
     cwd: spec.folder,

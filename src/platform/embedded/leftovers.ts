@@ -11,7 +11,8 @@ import { GUARDIAN_NAME } from './guardian.ts';
  * A living guardian is already stopping its server, so it is only waited for. A server without one (both were killed)
  * gets the stop signal from here. What is still there after the time limit is killed.
  * A server is known by its program and by a working directory inside the folder, and both are read from the living
- * process: unlike a pid file, that cannot be stale, and a stranger with a reused pid is never touched.
+ * process: unlike a pid file, that cannot be stale, and a stranger with a reused pid is never touched. A guardian is known by
+ * its arguments: the root of a container may mostly not look at the working directory of another user's process.
  */
 export interface Leftovers {
   /** Programs (base names) that count as ours when they run inside the folder. */
@@ -81,12 +82,12 @@ function leftoversIn(folder: string, programs: readonly string[]): readonly Proc
 
 function inspect(pid: number, folder: string, programs: readonly string[]): Process | null {
   try {
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (words.includes(GUARDIAN_NAME) && words.includes(folder)) return { pid, parentPid: parentOf(pid), isGuardian: true };
     const directory = readlinkSync(`/proc/${pid}/cwd`);
     if (directory !== folder && !directory.startsWith(`${folder}/`)) return null;
     const program = basename(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ''));
-    const isGuardian = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(GUARDIAN_NAME);
-    if (!isGuardian && !programs.includes(program)) return null;
-    return { pid, parentPid: parentOf(pid), isGuardian };
+    return programs.includes(program) ? { pid, parentPid: parentOf(pid), isGuardian: false } : null;
   } catch {
     // It ended while being looked at, or belongs to another user and so is none of ours.
     return null;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
@@ -12,6 +12,7 @@ import { clearLeftovers } from './leftovers.ts';
 import { postgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
 import { openServerLog, type ServerLog } from './server-log.ts';
+import { makeFolderFor, writeFor } from './server-files.ts';
 import { serverUser, type ServerUser } from './server-user.ts';
 
 /**
@@ -59,7 +60,7 @@ export async function startEmbeddedPostgres({ directory, port, log }: EmbeddedPo
   const programs = await postgresBinaries();
   const folder = directory.folder('postgres');
   const data = join(folder, 'data');
-  const site: Site = { folder, data, programs, user: serverUser(folder, [programs.initdb, '--show', '-D', data]), log };
+  const site: Site = { folder, data, programs, user: serverUser('PostgreSQL', folder, [programs.initdb, '--show', '-D', data]), log };
   await clearLeftovers(folder, { programs: ['postgres', 'initdb'], stopSignal: 'SIGINT', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
   const password = readPassword(site);
   await initialise(site);
@@ -174,12 +175,7 @@ function failure(output: ServerLog, port: number): StartOutcome {
 /** Written once, before the cluster that is initialised with it. */
 function readPassword({ folder, user }: Site): string {
   const file = join(folder, 'password');
-  if (!existsSync(file)) {
-    const next = `${file}.new`;
-    writeFileSync(next, `${randomBytes(24).toString('hex')}\n`, { mode: 0o600 });
-    if (user !== null) chownSync(next, user.uid, user.gid);
-    renameSync(next, file);
-  }
+  if (!existsSync(file)) writeFor(user, file, `${randomBytes(24).toString('hex')}\n`);
   return readFileSync(file, 'utf8').trim();
 }
 
@@ -187,8 +183,7 @@ async function initialise(site: Site): Promise<void> {
   for (const name of readdirSync(site.folder)) if (name.startsWith('data.new')) rmSync(join(site.folder, name), { recursive: true });
   if (existsSync(site.data)) return;
   const next = `${site.data}.new`;
-  mkdirSync(next, { mode: 0o700 });
-  if (site.user !== null) chownSync(next, site.user.uid, site.user.gid);
+  makeFolderFor(site.user, next);
   const output = openServerLog(join(site.folder, 'initdb.log'));
   try {
     const work = await run(site, output, [site.programs.initdb, ...initdbArguments(next, site)]);

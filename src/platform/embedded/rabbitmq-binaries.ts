@@ -8,6 +8,8 @@ export interface RabbitMqBinaries {
   readonly server: string;
   readonly ctl: string;
   readonly epmd: string;
+  /** Erlang itself, as the scripts start it. */
+  readonly erl: string;
   /** Put before the usual search path, so that the scripts find the right `erl`. */
   readonly searchPath: string;
   /** The folder above the scripts of an unpacked broker; null = the scripts find it by themselves. */
@@ -24,15 +26,22 @@ const SCRIPTS = 'usr/lib/rabbitmq/bin';
 
 /** The installed broker, else the unpacked one. @throws EmbeddedServiceError when there is neither. */
 export function rabbitMqBinaries(): RabbitMqBinaries {
-  if (existsSync(join('/', SCRIPTS, 'rabbitmq-server'))) return { ...binariesBelow('/'), searchPath: '/usr/bin', home: null };
-  if (existsSync(join(UNPACKED, SCRIPTS, 'rabbitmq-server'))) return { ...binariesBelow(UNPACKED), searchPath: join(UNPACKED, 'bin'), home: homeOf(UNPACKED) };
+  if (existsSync(join('/', SCRIPTS, 'rabbitmq-server'))) return { ...binariesBelow('/', '/usr/bin'), home: null };
+  if (existsSync(join(UNPACKED, SCRIPTS, 'rabbitmq-server'))) return { ...binariesBelow(UNPACKED, join(UNPACKED, 'bin')), home: homeOf(UNPACKED) };
   throw new EmbeddedServiceError(`RabbitMQ is neither installed nor unpacked in ${UNPACKED}. ${programsMissing('rabbitmq', 'RABBITMQ_URL')}`);
 }
 
-function binariesBelow(root: string): Pick<RabbitMqBinaries, 'server' | 'ctl' | 'epmd' | 'release'> {
+function binariesBelow(root: string, searchPath: string): Omit<RabbitMqBinaries, 'home'> {
   const scripts = join(root, SCRIPTS);
   const runtime = runtimeBelow(root);
-  return { server: join(scripts, 'rabbitmq-server'), ctl: join(scripts, 'rabbitmqctl'), epmd: join(runtime, 'bin/epmd'), release: `${basename(homeOf(root))} ${basename(runtime)}` };
+  return {
+    server: join(scripts, 'rabbitmq-server'),
+    ctl: join(scripts, 'rabbitmqctl'),
+    epmd: join(runtime, 'bin/epmd'),
+    erl: join(searchPath, 'erl'),
+    searchPath,
+    release: `${basename(homeOf(root))} ${basename(runtime)}`,
+  };
 }
 
 /** The scripts are links into the folder of their release. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RabbitMqBinaries } from './rabbitmq-binaries.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
+import { makeFolderFor, writeFor, type Owner } from './server-files.ts';
 
 /** The three ports of one private broker. */
 export interface BrokerPorts {
@@ -33,16 +34,14 @@ const DEAD_LETTER_CONFIRM_TIMEOUT_MS = 5_000;
  */
 const HOME_LINK = 'program';
 
-/** Writes every file a private broker reads, each time, because ports may have changed. Returns the password of BROKER_USER. */
-export function writeBrokerFiles(folder: string, ports: BrokerPorts, { home }: RabbitMqBinaries): string {
+/** Writes every file a private broker reads, each time, because ports may have changed, for whom it runs as. Returns the password of BROKER_USER. */
+export function writeBrokerFiles(folder: string, ports: BrokerPorts, { home }: RabbitMqBinaries, owner: Owner | null): string {
   rmSync(join(folder, HOME_LINK), { force: true });
   if (home !== null) symlinkSync(home, join(folder, HOME_LINK));
-  for (const name of ['home', 'mnesia', 'log']) mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
-  const password = secret(join(folder, 'password'));
-  const cookie = join(folder, 'home/.erlang.cookie');
-  secret(cookie);
+  for (const name of ['home', 'mnesia', 'log']) makeFolderFor(owner, join(folder, name));
+  const password = secret(join(folder, 'password'), owner);
   // Erlang refuses a cookie that anybody but its owner may read.
-  chmodSync(cookie, 0o400);
+  secret(join(folder, 'home/.erlang.cookie'), owner);
   const files = {
     'rabbitmq.conf': [
       `listeners.tcp.local = 127.0.0.1:${ports.amqp}`,
@@ -56,7 +55,7 @@ export function writeBrokerFiles(folder: string, ports: BrokerPorts, { home }: R
     'advanced.config': `[{rabbit,[{dead_letter_worker_publisher_confirm_timeout,${DEAD_LETTER_CONFIRM_TIMEOUT_MS}}]}].\n`,
     enabled_plugins: '[].\n',
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 });
+  for (const [name, text] of Object.entries(files)) writeFor(owner, join(folder, name), text);
   return password;
 }
 
@@ -86,11 +85,7 @@ export function brokerEnvironment(folder: string, ports: BrokerPorts, programs: 
   };
 }
 
-function secret(file: string): string {
-  if (!existsSync(file)) {
-    const next = `${file}.new`;
-    writeFileSync(next, randomBytes(24).toString('hex'), { mode: 0o600 });
-    renameSync(next, file);
-  }
+function secret(file: string, owner: Owner | null): string {
+  if (!existsSync(file)) writeFor(owner, file, randomBytes(24).toString('hex'), 0o400);
   return readFileSync(file, 'utf8').trim();
 }

@@ -13,12 +13,13 @@ import { rabbitMqBinaries, type RabbitMqBinaries } from './rabbitmq-binaries.ts'
 import { readRelease, refusesForeignData, setDataAside, writeRelease } from './rabbitmq-folder.ts';
 import { BROKER_USER, brokerEnvironment, writeBrokerFiles, type BrokerPorts } from './rabbitmq-files.ts';
 import { openServerLog } from './server-log.ts';
+import { asUser, serverUser, type ServerUser, type UserCommand } from './server-user.ts';
 
 /**
  * A private RabbitMQ: own node name, ports, cookie and data, loopback only; a broker of the system is never touched.
  *
  * Order of starting:
- *   1. a broker left over by a killed application ends,
+ *   1. a broker left over by a killed application ends, and what root may have written is given to whom it runs as,
  *   2. the port mapper starts first and as a child of ours (else the broker starts one that outlives everything),
  *   3. the broker starts, recovers its queues, and opens its AMQP port last: that is when it is ready,
  *   4. data that another release wrote and this one refuses is set aside, and the broker begins anew (rabbitmq-folder.ts).
@@ -64,9 +65,10 @@ export async function startEmbeddedRabbitMq({ directory, port, log }: EmbeddedRa
   const programs = rabbitMqBinaries();
   const folder = directory.folder('rabbitmq');
   await clearLeftovers(folder, { programs: PROGRAMS, stopSignal: 'SIGTERM', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
+  const site: Site = { folder, programs, user: serverUser('RabbitMQ', folder, [programs.erl, '-version']) };
   for (let attempt = 1; ; attempt++) {
     const ports = await takePorts(directory, port);
-    const outcome = await tryStart(folder, ports, programs);
+    const outcome = await tryStart(site, ports);
     if ('broker' in outcome) {
       writeRelease(folder, programs.release);
       return outcome.broker;
@@ -85,14 +87,20 @@ async function takePorts({ ports }: DataDirectory, port: number | undefined): Pr
   return { amqp: port ?? (await ports.take(amqp)), distribution: await ports.take(distribution), epmd: await ports.take(epmd) };
 }
 
+interface Site {
+  readonly folder: string;
+  readonly programs: RabbitMqBinaries;
+  readonly user: ServerUser | null;
+}
+
 type StartOutcome = { readonly broker: EmbeddedRabbitMq } | { readonly refusal: string; readonly output: string };
 
 /** The running broker, or why it ended while starting. */
-async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBinaries): Promise<StartOutcome> {
-  const password = writeBrokerFiles(folder, ports, programs);
+async function tryStart({ folder, programs, user }: Site, ports: BrokerPorts): Promise<StartOutcome> {
+  const password = writeBrokerFiles(folder, ports, programs, user);
   const environment = brokerEnvironment(folder, ports, programs);
   const output = openServerLog(join(folder, 'server.log'));
-  const place = { folder, environment, log: output, stopSignal: 'TERM', user: null } as const;
+  const place = { folder, environment, log: output, stopSignal: 'TERM', user } as const;
   const mapper = await startGuarded({ ...place, command: [programs.epmd], stopLimitMs: MAPPER_STOP_LIMIT_MS });
   const broker = await startGuarded({ ...place, command: [programs.server], stopLimitMs: STOP_LIMIT_MS });
   const ended = broker.exited.then(async (reason) => {
@@ -116,7 +124,7 @@ async function tryStart(folder: string, ports: BrokerPorts, programs: RabbitMqBi
     url: `amqp://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}`,
     pid: broker.pid,
     exited: ended,
-    ctl: (args) => rabbitmqctl(programs.ctl, args, { cwd: folder, env: environment }),
+    ctl: (args) => rabbitmqctl(asUser(user, [programs.ctl, '--quiet', ...args]), args[0], { cwd: folder, env: environment }),
     async stop() {
       await broker.stop();
       await ended;
@@ -149,12 +157,13 @@ function accepts(port: number): Promise<boolean> {
 
 const execute = promisify(execFile);
 
-async function rabbitmqctl(program: string, args: readonly string[], place: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }): Promise<string> {
+/** By the broker's own user: its cookie is for nobody else. */
+async function rabbitmqctl(start: UserCommand, command: string | undefined, place: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }): Promise<string> {
   try {
-    const { stdout } = await execute(program, ['--quiet', ...args], { ...place, timeout: CTL_LIMIT_MS });
+    const { stdout } = await execute(start.program, start.arguments, { ...place, ...start.identity, timeout: CTL_LIMIT_MS });
     return stdout;
   } catch (error) {
     const { stderr, stdout } = error as { stderr?: string; stdout?: string };
-    throw new EmbeddedServiceError(`rabbitmqctl ${args[0]} failed: ${(stderr || stdout || (error as Error).message).trim()}`, { cause: error });
+    throw new EmbeddedServiceError(`rabbitmqctl ${command} failed: ${(stderr || stdout || (error as Error).message).trim()}`, { cause: error });
   }
 }

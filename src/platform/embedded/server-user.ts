@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, chownSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
+import { giveFolder } from './server-files.ts';
 
-/** PostgreSQL refuses to run as root: whom it runs as then, and how a command is started as that user. */
+/**
+ * PostgreSQL refuses to run as root, and RabbitMQ has no need to: whom a server runs as then, and how a command is started
+ * as that user.
+ */
 export interface ServerUser {
   readonly name: string;
   readonly uid: number;
@@ -16,7 +20,11 @@ export interface ServerUser {
 type KnownUser = Omit<ServerUser, 'right'>;
 
 /** The first that the machine has is taken; where it has none, the last is created. */
-const CANDIDATES = ['postgres', 'nobody', 'paynotify'] as const;
+const CANDIDATES = {
+  PostgreSQL: ['postgres', 'nobody', 'paynotify'],
+  RabbitMQ: ['rabbitmq', 'nobody', 'paynotify'],
+} as const;
+type Server = keyof typeof CANDIDATES;
 
 /**
  * Capabilities of the kernel, the narrower first: to read and pass, or to write and execute as well. Containers mostly
@@ -27,24 +35,25 @@ type PassingRight = (typeof PASSING_RIGHTS)[number];
 
 /**
  * The user for a server whose data is in `folder`, which is given to that user; null when the present user will do.
- * The owner of existing data stays its owner, because a user `postgres` may come to a machine where `nobody` began.
+ * The owner of existing data stays its owner, because a user `postgres` may come to a machine where `nobody` began; only
+ * what root or a stranger to this machine has is handed over. No server may be running in the folder meanwhile.
  * Whether folders above are closed, and what helps, is found out by `trial`: a command of the server's own programs that
  * asks all that they will ask. Mode bits would not tell: access lists, mounts and what a container lacks decide as well.
  * @throws EmbeddedServiceError naming the closed folder when no right that this system can lend opens it.
  */
-export function serverUser(folder: string, trial: Trial): ServerUser | null {
+export function serverUser(server: Server, folder: string, trial: Trial): ServerUser | null {
   if (process.getuid?.() !== 0) return null;
   const owner = statSync(folder).uid;
   const users = knownUsers();
-  const user = users.find(({ uid }) => uid !== 0 && uid === owner) ?? candidate(users) ?? createUser();
-  give(folder, user);
+  const user = users.find(({ uid }) => uid !== 0 && uid === owner) ?? candidate(server, users) ?? createUser(server);
+  give(server, folder, user);
   const right = [null, ...PASSING_RIGHTS].find((lent) => succeeds({ ...user, right: lent }, folder, trial));
   if (right !== undefined) return { ...user, right };
   const closed = closedFolder(user, [folder, trial[0]]);
   // Where no folder is closed the trouble is another one, and the server itself will say which.
   if (closed === null) return { ...user, right: null };
   throw new EmbeddedServiceError(
-    `PostgreSQL refuses to run as root, and ${closed} is closed to the user "${user.name}" that it would run as here. This system cannot lend that user the right to pass ` +
+    `${server} does not run as root, and ${closed} is closed to the user "${user.name}" that it would run as here. This system cannot lend that user the right to pass ` +
       `(setpriv with ${PASSING_RIGHTS.join(' or ')} and no_setuid_fixup). Move the clone and PAYNOTIFY_DATA to where every user may pass, for example below /srv, or run as an ordinary user.`,
   );
 }
@@ -97,13 +106,13 @@ function spawnAs(user: ServerUser, command: readonly [string, ...string[]]): { r
 }
 
 /** Root keeps on writing there (logs, the password): without dac_override it could not. */
-function give(folder: string, user: KnownUser): void {
+function give(server: Server, folder: string, user: KnownUser): void {
   try {
-    chownSync(folder, user.uid, user.gid);
+    giveFolder(folder, user);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new EmbeddedServiceError(
-      `PostgreSQL refuses to run as root, and ${folder} cannot be shared with the user "${user.name}" that it would run as here (${(error as NodeJS.ErrnoException).code}: root lacks chown or dac_override, or the disk is not a local one). ` +
+      `${server} does not run as root, and ${folder} cannot be shared with the user "${user.name}" that it would run as here (${(error as NodeJS.ErrnoException).code}: root lacks chown or dac_override, or the disk is not a local one). ` +
         'Set PAYNOTIFY_DATA to a folder where root may do so, or run as an ordinary user.',
       { cause: error },
     );
@@ -118,17 +127,18 @@ function knownUsers(): readonly KnownUser[] {
     .map(([name, , uid, gid]) => ({ name: name as string, uid: Number(uid), gid: Number(gid) }));
 }
 
-function candidate(users: readonly KnownUser[]): KnownUser | undefined {
-  return CANDIDATES.map((name) => users.find((user) => user.name === name)).find((user) => user !== undefined);
+function candidate(server: Server, users: readonly KnownUser[]): KnownUser | undefined {
+  return CANDIDATES[server].map((name) => users.find((user) => user.name === name)).find((user) => user !== undefined);
 }
 
-function createUser(): KnownUser {
-  const name = CANDIDATES[CANDIDATES.length - 1] as string;
+function createUser(server: Server): KnownUser {
+  const [known, ...others] = CANDIDATES[server];
+  const name = others[others.length - 1] as string;
   const result = spawnSync('useradd', ['--system', '--no-create-home', '--user-group', name], { env: BASE_ENVIRONMENT, encoding: 'utf8' });
-  const user = candidate(knownUsers());
+  const user = candidate(server, knownUsers());
   if (user === undefined) {
     throw new EmbeddedServiceError(
-      `PostgreSQL refuses to run as root, this machine has no user postgres or nobody, and "useradd --system ${name}" failed: ${result.error?.message ?? result.stderr.trim()}. ` +
+      `${server} does not run as root, this machine has no user ${known} or nobody, and "useradd --system ${name}" failed: ${result.error?.message ?? result.stderr.trim()}. ` +
         'Create such a user, or run as an ordinary user.',
     );
   }
