@@ -100,9 +100,9 @@ describe('the private RabbitMQ', () => {
     expect(readFileSync(join(folder, 'release'), 'utf8')).not.toContain('9.9.9');
   }, 180_000);
 
-  test('answers rabbitmqctl, rejects with its complaint, knows no guest, and is never run by root', async () => {
+  test('answers rabbitmqctl, rejects with its complaint, knows no guest, is never run by root, and ends when it serves nobody', async () => {
     const directory = await opened(closedPath());
-    const broker = await startEmbeddedRabbitMq({ directory, log });
+    const broker = await startEmbeddedRabbitMq({ directory, log, pulse: { intervalMs: 500, againMs: 100 } });
     undo.push(() => broker.stop());
     expect(await broker.ctl(['list_users'])).toMatch(/^paynotify\t\[administrator\]$/m);
     expect(await broker.ctl(['list_users'])).not.toContain('guest');
@@ -111,7 +111,9 @@ describe('the private RabbitMQ', () => {
     const pids = processesIn(directory.path);
     expect(pids).toContain(broker.pid);
     if (IS_ROOT) expect(ownersOf(pids.map((it) => `/proc/${it}`))).not.toContain(0);
-    await broker.stop();
+    // What becomes of it when its disk was full: it lives, its port is open, and it serves nobody.
+    await broker.ctl(['eval', 'exit(whereis(mnesia_sup), kill).']);
+    expect(await broker.exited).toMatch(/^it ended every connection without a word, so it was ended itself \(/);
     expect(processesIn(directory.path)).toEqual([]);
   });
 });
