@@ -80,7 +80,7 @@ describe('the private RabbitMQ', () => {
     if (IS_ROOT) expect(ownersOf(allIn(join(path, 'rabbitmq/mnesia')))).not.toContain(0);
   }, 180_000);
 
-  test('sets data aside that another release wrote and this one refuses, says so once, and serves, also rabbitmqctl, and never as root', async () => {
+  test('sets data aside that another release wrote and this one refuses, says so once, and serves, also rabbitmqctl, never as root, and ends when it serves nobody', async () => {
     const directory = await opened(closedPath());
     const folder = join(directory.path, 'rabbitmq');
     await (await startEmbeddedRabbitMq({ directory, log })).stop();
@@ -92,7 +92,7 @@ describe('the private RabbitMQ', () => {
 
     writeFileSync(join(folder, 'release'), 'rabbitmq_server-9.9.9 erts-99.0');
     const warn = vi.fn();
-    const second = await startEmbeddedRabbitMq({ directory, log: { ...log, warn } as never });
+    const second = await startEmbeddedRabbitMq({ directory, log: { ...log, warn } as never, pulse: { intervalMs: 500, againMs: 100 } });
     undo.push(() => second.stop());
     const users = await second.ctl(['list_users']);
     expect(users).toMatch(/^paynotify\t\[administrator\]$/m);
@@ -105,5 +105,9 @@ describe('the private RabbitMQ', () => {
     expect(warn.mock.calls.map(([line]) => (line as { event: string }).event)).toEqual(['rabbitmq.data-set-aside']);
     expect(readdirSync(folder).filter((name) => name.startsWith('mnesia.set-aside-'))).toHaveLength(1);
     expect(readFileSync(join(folder, 'release'), 'utf8')).not.toContain('9.9.9');
+    // What becomes of it when its disk was full: it lives, its port is open, and it serves nobody.
+    await second.ctl(['eval', 'exit(whereis(mnesia_sup), kill).']);
+    expect(await second.exited).toMatch(/^it ended every connection without a word, so it was ended itself \(/);
+    expect(processesIn(directory.path)).toEqual([]);
   }, 180_000);
 });

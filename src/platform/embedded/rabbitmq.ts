@@ -10,6 +10,7 @@ import type { DataDirectory } from './data-directory.ts';
 import { startGuarded, type Guarded } from './guardian.ts';
 import { clearLeftovers, isGone } from './leftovers.ts';
 import { rabbitMqBinaries, type RabbitMqBinaries } from './rabbitmq-binaries.ts';
+import { PULSE, servesNobody, type Pulse } from './rabbitmq-pulse.ts';
 import { readRelease, refusesForeignData, setDataAside, writeRelease } from './rabbitmq-folder.ts';
 import { BROKER_USER, brokerEnvironment, writeBrokerFiles, type BrokerPorts } from './rabbitmq-files.ts';
 import { openServerLog } from './server-log.ts';
@@ -43,6 +44,8 @@ export interface EmbeddedRabbitMqOptions {
   /** A fixed AMQP port; without it one is chosen free and remembered. */
   readonly port?: number;
   readonly log: Logger;
+  /** How often it is asked whether it still serves. */
+  readonly pulse?: Pulse;
 }
 
 /** A clean stop takes about a second; a large backlog may take longer to be written. */
@@ -61,11 +64,11 @@ const ATTEMPTS_MAX = 3;
 const PROGRAMS = ['beam.smp', 'epmd', 'erl_child_setup', 'inet_gethost'];
 
 /** @throws EmbeddedServiceError with the line of the broker's own log that names the cause when it cannot be started. */
-export async function startEmbeddedRabbitMq({ directory, port, log }: EmbeddedRabbitMqOptions): Promise<EmbeddedRabbitMq> {
+export async function startEmbeddedRabbitMq({ directory, port, log, pulse = PULSE }: EmbeddedRabbitMqOptions): Promise<EmbeddedRabbitMq> {
   const programs = rabbitMqBinaries();
   const folder = directory.folder('rabbitmq');
   await clearLeftovers(folder, { programs: PROGRAMS, stopSignal: 'SIGTERM', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
-  const site: Site = { folder, programs, user: serverUser('RabbitMQ', folder, [programs.erl, '-version']) };
+  const site: Site = { folder, programs, pulse, user: serverUser('RabbitMQ', folder, [programs.erl, '-version']) };
   for (let attempt = 1; ; attempt++) {
     const ports = await takePorts(directory, port);
     const outcome = await tryStart(site, ports);
@@ -90,13 +93,14 @@ async function takePorts({ ports }: DataDirectory, port: number | undefined): Pr
 interface Site {
   readonly folder: string;
   readonly programs: RabbitMqBinaries;
+  readonly pulse: Pulse;
   readonly user: ServerUser | null;
 }
 
 type StartOutcome = { readonly broker: EmbeddedRabbitMq } | { readonly refusal: string; readonly output: string };
 
 /** The running broker, or why it ended while starting. */
-async function tryStart({ folder, programs, user }: Site, ports: BrokerPorts): Promise<StartOutcome> {
+async function tryStart({ folder, programs, pulse, user }: Site, ports: BrokerPorts): Promise<StartOutcome> {
   const password = writeBrokerFiles(folder, ports, programs, user);
   const environment = brokerEnvironment(folder, ports, programs);
   const output = openServerLog(join(folder, 'server.log'));
@@ -120,10 +124,11 @@ async function tryStart({ folder, programs, user }: Site, ports: BrokerPorts): P
   } finally {
     void ended.then(() => output.close());
   }
+  const url = `amqp://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}`;
   const running: EmbeddedRabbitMq = {
-    url: `amqp://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}`,
+    url,
     pid: broker.pid,
-    exited: ended,
+    exited: endedOrDead(broker, ended, url, pulse),
     ctl: (args) => rabbitmqctl(asUser(user, [programs.ctl, '--quiet', ...args]), args[0], { cwd: folder, env: environment }),
     async stop() {
       await broker.stop();
@@ -131,6 +136,15 @@ async function tryStart({ folder, programs, user }: Site, ports: BrokerPorts): P
     },
   };
   return { broker: running };
+}
+
+/** One that lives and serves nobody is ended: whoever keeps it running starts it again. */
+async function endedOrDead(broker: Guarded, ended: Promise<string>, url: string, pulse: Pulse): Promise<string> {
+  const over = new AbortController();
+  void ended.then(() => over.abort());
+  if (!(await servesNobody(url, over.signal, pulse))) return ended;
+  await broker.stop();
+  return `it ended every connection without a word, so it was ended itself (${await ended})`;
 }
 
 /** Whether the broker came up; false when it ended instead. */
