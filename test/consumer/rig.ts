@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Connection, type Channel } from 'rabbitmq-client';
 import { onTestFinished } from 'vitest';
+import { brokerTls } from '../../src/platform/broker/authority.ts';
 import type { PaymentMessage, PublishedEventType } from '../../src/contracts/payment-messages.ts';
 import { deadQueueOf, type ModuleName } from '../../src/contracts/topology.ts';
 import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES } from '../../src/contracts/payment-messages.ts';
@@ -140,7 +141,7 @@ async function ownDatabase(): Promise<string> {
 }
 
 function connectSender(url: string) {
-  const connection = new Connection({ url, acquireTimeout: 20_000 });
+  const connection = new Connection({ url, tls: brokerTls(url), acquireTimeout: 20_000 });
   connection.on('error', () => undefined);
   onTestFinished(() => connection.unsafeDestroy());
   const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });

@@ -56,7 +56,7 @@ function createHost(directory: DataDirectory) {
     '/postgres': async () => ({ url: (await postgres()).url }),
     '/template': async () => ({ url: await template() }),
     '/rabbitmq': async () => ({ url: (await broker()).url }),
-    '/vhost': async () => ({ url: `${(await broker()).url}/${await takeVhost()}` }),
+    '/vhost': async () => ({ url: withPath((await broker()).url, await takeVhost()) }),
   };
   const server = createServer((request, response) => {
     const [path, query] = (request.url ?? '').split('?');
@@ -73,6 +73,12 @@ function createHost(directory: DataDirectory) {
       await Promise.all([postgres, broker].map(async (service) => (await service.started()?.catch(() => undefined))?.stop()));
     },
   };
+}
+
+function withPath(serverUrl: string, name: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
 }
 
 /** Starts at the first call; `started` tells what came of it without starting anything. */
@@ -93,10 +99,8 @@ async function migrateTemplate(serverUrl: string): Promise<string> {
   await client.connect();
   await client.query(`CREATE DATABASE ${TEMPLATE_DATABASE}`);
   await client.end();
-  const url = new URL(serverUrl);
-  url.pathname = `/${TEMPLATE_DATABASE}`;
   const { migrate } = await import('../../src/platform/database/migrate.ts');
-  await migrate(url.href);
+  await migrate(withPath(serverUrl, TEMPLATE_DATABASE));
   return serverUrl;
 }
 
