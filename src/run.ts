@@ -12,11 +12,16 @@ import { announce, rootLine } from './welcome.ts';
 const FAILED = 1;
 const ENDED = 0;
 
+/** A umask: what is taken away. */
+const OWNER_ONLY = 0o077;
+
 /** Lines that nobody takes must not keep the process; those that a slow disk takes are worth a moment. */
 const LAST_LINES_LIMIT_MS = 1_000;
 
 /** From reading the settings to the end of the last server. Resolves with the exit code. */
 export async function run({ signal }: StopRequest, environment: Environment): Promise<number> {
+  // Of all that this process and its servers write, nothing is for other users of the machine.
+  process.umask(OWNER_ONLY);
   const output = standardOutput();
   const code = await runUntilStopped(signal, environment, output).catch((error: unknown) => complain(error));
   await output.drain(LAST_LINES_LIMIT_MS);
