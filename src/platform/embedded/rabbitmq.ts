@@ -13,6 +13,7 @@ import { clearLeftovers, isGone } from './leftovers.ts';
 import { rabbitMqBinaries, type RabbitMqBinaries } from './rabbitmq-binaries.ts';
 import { readRelease, refusesForeignData, setDataAside, writeRelease } from './rabbitmq-folder.ts';
 import { BROKER_USER, brokerEnvironment, writeBrokerFiles, type BrokerPorts } from './rabbitmq-files.ts';
+import { isFree } from './ports.ts';
 import { writeServerIdentity } from './server-identity.ts';
 import { openServerLog } from './server-log.ts';
 
@@ -84,7 +85,11 @@ export async function startEmbeddedRabbitMq({ directory, port, log }: EmbeddedRa
 
 const PORT_NAMES = ['amqp', 'erlang-distribution', 'erlang-port-mapper'] as const;
 
+/** The broker itself would find out after seconds, three times, that somebody holds a port where it must be found. */
 async function takePorts({ ports }: DataDirectory, port: number | undefined): Promise<BrokerPorts> {
+  if (port !== undefined && !(await isFree(port))) {
+    throw new EmbeddedServiceError(`The private RabbitMQ was at 127.0.0.1:${port}, which another program of this machine holds now (ss -ltnp names it). It is told nothing; when it ends, RabbitMQ starts.`);
+  }
   const [amqp, distribution, epmd] = PORT_NAMES;
   return { amqp: port ?? (await ports.take(amqp)), distribution: await ports.take(distribution), epmd: await ports.take(epmd) };
 }
