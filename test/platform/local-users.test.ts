@@ -72,7 +72,9 @@ describe.runIf(process.getuid?.() === 0)('another user of the machine', () => {
 
   it('appends nothing to the event store, and is in no server', async () => {
     const refused = (count: number): unknown => Array.from({ length: count }, () => expect.stringMatching(/^refused/));
-    expect(await stranger.tries('append', ports['event-store'])).toEqual(refused(4));
+    const appended = await stranger.tries<string[]>('append', ports['event-store']);
+    expect(appended).toEqual(refused(4));
+    expect(appended[1]).toContain('certificate required');
     expect(await stranger.tries('broker', ports.amqp)).toEqual(refused(3));
     expect(await stranger.tries('database', ports.postgres)).toEqual(refused(3));
     const identity = ['certificate.pem', 'certificate.pem', 'key.pem'].map((name) => encodeURIComponent(join(program.data, 'event-store-tls', name)));
@@ -97,7 +99,7 @@ describe.runIf(process.getuid?.() === 0)('another user of the machine', () => {
     const squatting = stranger.tries('squat', ports.amqp);
     process.kill(Number(kept('rabbitmq/broker.pid')), 'SIGKILL');
     await squatting;
-    await until('two attempts to connect', START_LIMIT_MS, async () => ((await stranger.tries<{ handshakes: number }>('heard')).handshakes >= 2 ? true : null));
+    await until('two attempts to connect', START_LIMIT_MS, async () => ((await stranger.tries<{ connections: number }>('heard')).connections >= 2 ? true : null));
     expect(await program.shop().pay(payment)).toBe(200);
     const reason = await until('the broker to be given up on', START_LIMIT_MS, async () => {
       const { dependencies } = (await (await fetch(`${program.url}/health/ready`)).json()) as Health;

@@ -45,18 +45,18 @@ const attempts: Readonly<Record<string, (input: never) => unknown>> = {
     return texts.filter((text) => secrets.some((secret) => text.includes(secret))).map((text) => text.replaceAll('\0', ' '));
   },
   squat: (port: number) => untilListening(squatter, port),
-  heard: () => ({ plain: Buffer.concat(heard).toString('latin1'), handshakes }),
+  heard: () => ({ plain: Buffer.concat(heard).toString('latin1'), connections }),
   leave: () => void squatter.close(),
 };
 
 const heard: Buffer[] = [];
-let handshakes = 0;
+let connections = 0;
 const withTls = createTlsServer({ cert: certificate, key }, speakAmqp).on('tlsClientError', () => undefined);
 /** A broker of AMQP, with TLS for those who begin so. */
 const squatter = createServer((socket) => {
+  connections++;
   socket.on('error', () => undefined).once('data', (first: Buffer) => {
     if (first[0] !== TLS_HANDSHAKE) return speakAmqp(socket);
-    handshakes++;
     socket.pause();
     socket.unshift(first);
     withTls.emit('connection', socket);

@@ -3,11 +3,11 @@ import { isIP, type Socket } from 'node:net';
 
 /** The copy of grpc-js that the client uses; what is looked into is private, of grpc-js 1.14. */
 interface Grpc {
-  readonly credentials: { createSsl(...args: readonly unknown[]): Credentials };
+  readonly credentials: { createSsl: (...args: readonly unknown[]) => Credentials };
 }
 
 interface Credentials {
-  _createSecureConnector(...args: readonly unknown[]): Connector;
+  _createSecureConnector: (...args: readonly unknown[]) => Connector;
 }
 
 interface Connector {
