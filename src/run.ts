@@ -11,8 +11,13 @@ import { announce, rootLine } from './welcome.ts';
 
 const ENDED = 0;
 
+/** A umask: what is taken away. */
+const OWNER_ONLY = 0o077;
+
 /** From reading the settings to the end of the last server. Resolves with the exit code. */
 export async function run({ signal }: StopRequest, environment: Environment): Promise<number> {
+  // Of all that this process and its servers write, nothing is for other users of the machine.
+  process.umask(OWNER_ONLY);
   try {
     const config = readConfig(environment);
     const show = config.logFormat === 'pretty' || (config.logFormat === 'auto' && isTerminal()) ? readable : asJson;

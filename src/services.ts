@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import { startEventStoreWorker } from './event-store-server/worker-host.ts';
 import { rabbitMqBinaries, startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory, type EmbeddedRabbitMq } from './platform/embedded/index.ts';
 import type { BrokerTool } from './platform/broker/full-queues.ts';
+import { writeServerIdentity } from './platform/embedded/server-identity.ts';
 import { keepRunning, type KeptServer, type RunningServer } from './platform/embedded/keep-running.ts';
 import type { Logger } from './platform/observe/logger.ts';
 import { createSupervisor } from './platform/process/supervisor.ts';
@@ -63,7 +64,8 @@ export async function startServices(config: Config, directory: DataDirectory, lo
 
 async function startEventStore(directory: DataDirectory, formerUrl: string | null): Promise<RunningServer> {
   const port = portOf(formerUrl).port ?? (await directory.ports.take('event-store'));
-  const server = await startEventStoreWorker({ port, directory: directory.folder('event-store') });
+  const identity = writeServerIdentity(directory.folder('event-store-tls'), 'event store');
+  const server = await startEventStoreWorker({ port, directory: directory.folder('event-store'), identity });
   const exited = new Promise<string>((resolve) => server.onExit((error) => resolve(error.message)));
   return { url: server.connectionString, exited, stop: () => server.stop() };
 }

@@ -18,7 +18,7 @@ const ROWS: readonly Row[] = [
   { name: 'drain, the whole way', ours: 'drain', raw: ['catchUp', 'publish', 'consume', 'unnest'], naive: 'naiveDrain' },
 ];
 const RAW_STAGES: readonly StageName[] = ['append', 'readAndAppend', 'catchUp', 'publish', 'consume', 'unnest'];
-const CPU_STAGES: readonly StageName[] = [...RAW_STAGES, 'webhooks', 'republish', 'apply', 'drain', 'naiveDrain'];
+const CPU_STAGES: readonly StageName[] = [...RAW_STAGES, 'webhooks', 'webhooksPlain', 'republish', 'apply', 'drain', 'naiveDrain'];
 const CPU_COLUMNS: readonly (keyof Cpu)[] = ['eventLoop', 'eventStore', 'runtime', 'broker', 'postgres'];
 /** The raw work that a drained payment cannot do without. */
 const NEEDED_BY_DRAIN: readonly StageName[] = ['catchUp', 'publish', 'consume', 'unnest'];
@@ -69,6 +69,7 @@ export function reportOf(rounds: readonly Round[]): string {
     table(['CPU, us per payment', 'event loop', 'event store', 'runtime', 'broker', 'postgres', 'cores used', 'by others', 'idle', 'loop p99 ms'], CPU_STAGES.map(cpuRow)),
     roofLines(rounds),
     webhookLines(median),
+    `webhooks, event store with TLS / without: ${shares(spreadOf(rounds.map(({ webhooks, webhooksPlain }) => webhooks.perSecond / webhooksPlain.perSecond)))}`,
   ].join('\n\n');
 }
 

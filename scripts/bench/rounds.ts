@@ -16,7 +16,7 @@ import { unnestAlone } from './raw/unnest-alone.ts';
 /** One measurement of everything, raw and ours and naive side by side, so that ratios are of the same minute. */
 export const STAGES = [
   'append', 'readAndAppend', 'catchUp', 'publish', 'consume', 'unnest',
-  'webhooks', 'webhooksWhole', 'idle', 'republish', 'apply', 'drain',
+  'webhooks', 'webhooksPlain', 'webhooksWhole', 'idle', 'republish', 'apply', 'drain',
   'oneByOne', 'naiveRepublish', 'naiveApply', 'naiveDrain',
 ] as const;
 export type StageName = (typeof STAGES)[number];
@@ -50,7 +50,7 @@ export async function runRound(bench: Bench, number: number, say: (text: string)
   const naiveDrained = await step('naive drain', () => naiveDrain(bench));
   return {
     append, readAndAppend, catchUp, publish, consume, unnest,
-    webhooks: webhooks.concurrent, webhooksWhole: whole.loaded, idle: whole.idle, republish: republished, apply: applied, drain: drained,
+    webhooks: webhooks.concurrent, webhooksPlain: webhooks.plain, webhooksWhole: whole.loaded, idle: whole.idle, republish: republished, apply: applied, drain: drained,
     oneByOne: webhooks.oneByOne, naiveRepublish: naiveRepublished, naiveApply: naiveApplied, naiveDrain: naiveDrained,
   };
 }

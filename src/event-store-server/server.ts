@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { handleAppend } from './calls/append.ts';
 import { serveBatchAppend } from './calls/batch-append.ts';
 import { handleDelete } from './calls/delete-stream.ts';
@@ -8,12 +9,18 @@ import { handleRead } from './calls/read.ts';
 import { handleServerFeatures } from './calls/server-features.ts';
 import type { SubscriptionBehaviour } from './calls/subscription-behaviour.ts';
 import { DEFAULT_BEHAVIOUR } from './calls/subscription-behaviour.ts';
-import type { CallHandler, GrpcServer } from './grpc/grpc-server.ts';
+import type { CallHandler, GrpcServer, Identity } from './grpc/grpc-server.ts';
 import { listenGrpc } from './grpc/grpc-server.ts';
 import { EventStore } from './store/event-store.ts';
 
-/** Nothing here checks who is calling, so by default only this machine can. */
+/** Without an identity nothing here checks who is calling, so by default only this machine can. */
 const DEFAULT_HOST = '127.0.0.1';
+
+/** Paths of PEM files. */
+export interface IdentityFiles {
+  certificateFile: string;
+  keyFile: string;
+}
 
 /** What is not said of subscriptions is as in DEFAULT_BEHAVIOUR. */
 export interface EventStoreServerOptions extends Partial<SubscriptionBehaviour> {
@@ -22,6 +29,8 @@ export interface EventStoreServerOptions extends Partial<SubscriptionBehaviour> 
   host?: string;
   /** Where the events are kept; null keeps them in memory. */
   directory: string | null;
+  /** TLS with this certificate, for those only who show the same one; without it plain, and for everybody. */
+  identity?: IdentityFiles;
   /** Unix time in ms; the time stamped on events. */
   now?: () => number;
 }
@@ -46,13 +55,18 @@ export async function startEventStoreServer(options: EventStoreServerOptions): P
   const member = { instanceId: randomUUID(), host, port: options.port };
   let server: GrpcServer;
   try {
-    server = await listenGrpc(callHandlers(store, member, now, { ...DEFAULT_BEHAVIOUR, ...options }), host, options.port);
+    const identity = options.identity === undefined ? null : readIdentity(options.identity);
+    server = await listenGrpc(callHandlers(store, member, now, { ...DEFAULT_BEHAVIOUR, ...options }), host, options.port, identity);
   } catch (error) {
     store.close();
     throw error;
   }
   member.port = server.port;
   return { port: server.port, broken: broken.promise, close: () => closeOnce(store, server) };
+}
+
+function readIdentity({ certificateFile, keyFile }: IdentityFiles): Identity {
+  return { certificate: readFileSync(certificateFile), key: readFileSync(keyFile) };
 }
 
 function callHandlers(store: EventStore, member: Member, now: () => number, behaviour: SubscriptionBehaviour): ReadonlyMap<string, CallHandler> {

@@ -4,7 +4,7 @@ import { startEventStoreServer } from './server.ts';
 import { StoreError } from './store/store-error.ts';
 
 /** What the thread is started with. */
-export type WorkerInput = Pick<EventStoreServerOptions, 'port' | 'directory' | 'checkpoints' | 'slowReaders'>;
+export type WorkerInput = Pick<EventStoreServerOptions, 'port' | 'directory' | 'checkpoints' | 'slowReaders' | 'identity'>;
 
 /** What the thread tells its host. */
 export type WorkerReport = { kind: 'listening'; port: number } | { kind: 'failed'; code: string; message: string } | { kind: 'stopped' };

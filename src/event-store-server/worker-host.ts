@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
+import type { IdentityFiles } from './server.ts';
 import type { WorkerInput, WorkerReport } from './worker-entry.ts';
 
 /** A clean stop flushes and checkpoints, well under a second; a thread that takes longer is ended by force, which loses nothing. */
 const STOP_MAX_MS = 5_000;
 
 export interface EventStoreWorker {
-  /** For the official client: `esdb://127.0.0.1:PORT?tls=false`. */
+  /** For the official client: `esdb://127.0.0.1:PORT?tls=false`, or with the identity's files. */
   connectionString: string;
   port: number;
   /** Runs when the thread ends without having been asked to. Also runs when that has already happened. */
@@ -24,11 +25,18 @@ export async function startEventStoreWorker(options: WorkerInput): Promise<Event
   const port = await listeningPort(worker, exit);
   let stopping: Promise<void> | null = null;
   return {
-    connectionString: `esdb://127.0.0.1:${port}?tls=false`,
+    connectionString: `esdb://127.0.0.1:${port}?${security(options.identity)}`,
     port,
     onExit: (callback) => void exit.then((error) => (stopping === null ? callback(error) : undefined)),
     stop: () => (stopping ??= stopWorker(worker, exit)),
   };
+}
+
+/** The client reads the files whenever a connection is opened. */
+function security(identity: IdentityFiles | undefined): string {
+  if (identity === undefined) return 'tls=false';
+  const [certificate, key] = [identity.certificateFile, identity.keyFile].map(encodeURIComponent);
+  return `tls=true&tlsCAFile=${certificate}&userCertFile=${certificate}&userKeyFile=${key}`;
 }
 
 /** Resolves when the thread has ended, with the error that ended it. */

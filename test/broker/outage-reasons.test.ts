@@ -24,9 +24,10 @@ afterAll(() => {
   for (const peer of peers) peer.close();
 });
 
-function urlOf(change: { user?: string; password?: string; vhost?: string; port?: number; protocol?: string }): string {
-  const { user = 'pay', password = 'right', vhost = '', port = new URL(brokerUrl).port, protocol = 'amqp' } = change;
-  return `${protocol}://${user}:${password}@127.0.0.1:${port}/${vhost}`;
+/** Of the broker, or of a port where something else is, which the URL takes for a broker without TLS. */
+function urlOf({ user = 'pay', password = 'right', vhost = '', port }: { user?: string; password?: string; vhost?: string; port?: number }): string {
+  if (port !== undefined) return `amqp://${user}:${password}@127.0.0.1:${port}/${vhost}`;
+  return Object.assign(new URL(brokerUrl), { username: user, password, pathname: `/${vhost}` }).href;
 }
 
 /** A server that is none of RabbitMQ's. */
@@ -41,7 +42,8 @@ async function stranger(onConnection: (socket: Socket) => void): Promise<number>
 }
 
 const answering = (answer: string | Buffer) => () => stranger((socket) => socket.once('data', () => socket.end(answer)));
-const TLS_ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 10]);
+/** What a broker says to whoever speaks otherwise. */
+const HEADER_OF_AMQP = Buffer.from('AMQP\0\0\x09\x01');
 const ERROR_OF_POSTGRESQL = Buffer.concat([Buffer.from([69, 0, 0, 0, 60]), Buffer.from('SFATAL\0C08P01\0Munsupported frontend protocol\0\0')]);
 
 describe('while there is no connection, health and log say what is really waited for:', () => {
@@ -56,8 +58,9 @@ describe('while there is no connection, health and log say what is really waited
     ['the port of a web server', async () => urlOf({ port: await answering('HTTP/1.1 400 Bad Request\r\n\r\n')() }), /is another server than RabbitMQ/],
     ['the port of a PostgreSQL', async () => urlOf({ port: await answering(ERROR_OF_POSTGRESQL)() }), /is another server than RabbitMQ/],
     ['the port of a server that greets', async () => urlOf({ port: await stranger((socket) => void socket.end('220 mail.example ESMTP ready\r\n')) }), /is another server than RabbitMQ/],
-    ['the port of RabbitMQ that wants TLS', async () => urlOf({ port: await answering(TLS_ALERT)() }), /ended the connection without a word \(.*want TLS \(amqps:\/\/\)/],
-    ['a port without TLS', () => urlOf({ protocol: 'amqps' }), /does not speak TLS as amqps:\/\/ needs it/],
+    ['the port of RabbitMQ that wants TLS', () => urlOf({ port: Number(new URL(brokerUrl).port) }), /ended the connection without a word \(.*want TLS \(amqps:\/\/\)/],
+    ['a port without TLS', async () => `amqps://pay:right@127.0.0.1:${await answering(HEADER_OF_AMQP)()}/`, /does not speak TLS as amqps:\/\/ needs it/],
+    ['a port of somebody else, whose certificate is another', () => urlOf({}).replace('cacertfile', 'no'), /the certificate of 127\.0\.0\.1:\d+ is not accepted/],
     ['a server that hangs up', async () => urlOf({ port: await stranger((socket) => socket.destroy()) }), /ended the connection without a word/],
   ])('%s', { timeout: 60_000 }, async ([, url, reason], { expect }) => {
     const { log, lines } = recordingLogger();

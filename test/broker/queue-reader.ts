@@ -1,4 +1,5 @@
 import { Connection } from 'rabbitmq-client';
+import { brokerTls } from '../../src/platform/broker/authority.ts';
 
 /** Reads queues as a stranger would: over a connection of its own, with the client as it comes. */
 export interface QueueReader {
@@ -10,7 +11,7 @@ export interface QueueReader {
 }
 
 export function openQueueReader(url: string): QueueReader {
-  const client = new Connection({ url, retryLow: 100, retryHigh: 500 });
+  const client = new Connection({ url, tls: brokerTls(url), retryLow: 100, retryHigh: 500 });
   client.on('error', () => undefined);
   const count = async (queue: string): Promise<number> => (await client.queueDeclare({ queue, passive: true })).messageCount;
   return {

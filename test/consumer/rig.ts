@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Connection, type Channel } from 'rabbitmq-client';
 import { onTestFinished } from 'vitest';
+import { brokerTls } from '../../src/platform/broker/authority.ts';
 import type { PaymentMessage, PublishedEventType } from '../../src/contracts/payment-messages.ts';
 import { deadQueueOf, MODULE_QUEUES, type ModuleName } from '../../src/contracts/topology.ts';
 import { MESSAGE_SCHEMA_VERSION, MESSAGE_TYPES } from '../../src/contracts/payment-messages.ts';
@@ -143,7 +144,7 @@ async function ownDatabase(onFinished: OnFinished): Promise<string> {
 }
 
 function connectSender(url: string, onFinished: OnFinished) {
-  const connection = new Connection({ url, acquireTimeout: 20_000 });
+  const connection = new Connection({ url, tls: brokerTls(url), acquireTimeout: 20_000 });
   connection.on('error', () => undefined);
   onFinished(() => connection.unsafeDestroy());
   const publisher = connection.createPublisher({ confirm: true, maxAttempts: 1 });

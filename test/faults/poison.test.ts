@@ -1,5 +1,6 @@
 import { Connection } from 'rabbitmq-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { brokerTls } from '../../src/platform/broker/authority.ts';
 import { PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
 import { until } from '../harness/until.ts';
 import type { OpenPayment } from '../harness/shop.ts';
@@ -20,7 +21,7 @@ const paid: OpenPayment[] = [];
 
 beforeAll(async () => {
   site = await openSite();
-  foreigner = new Connection(site.rabbitMqUrl);
+  foreigner = new Connection({ url: site.rabbitMqUrl, tls: brokerTls(site.rabbitMqUrl) });
   await (await site.start()).ready;
 });
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { EventStoreDBClient, FORWARDS, START } from '@eventstore/db-client';
 import pg from 'pg';
 import { Connection } from 'rabbitmq-client';
+import { brokerTls } from '../../src/platform/broker/authority.ts';
 import { PAYNOTIFY_EXCHANGE } from '../../src/contracts/topology.ts';
 
 /** Everything that an installation writes down or says, as text to be searched. */
@@ -46,7 +47,7 @@ export interface Listener {
 
 /** A service of somebody else with a queue of its own on the exchange. */
 export async function listen(rabbitMqUrl: string): Promise<Listener> {
-  const connection = new Connection(rabbitMqUrl);
+  const connection = new Connection({ url: rabbitMqUrl, tls: brokerTls(rabbitMqUrl) });
   connection.on('error', () => undefined);
   const messages: string[] = [];
   const consumer = connection.createConsumer(

@@ -6,7 +6,7 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDataDirectory, startEmbeddedPostgres, startEmbeddedRabbitMq, type DataDirectory } from '../../src/platform/embedded/index.ts';
 import { silentLogger } from '../../src/platform/observe/logger.ts';
-import { createVhostMaker, keepAhead } from './vhosts.ts';
+import { createVhostMaker, keepAhead, withPath } from './vhosts.ts';
 
 /**
  * One PostgreSQL and one RabbitMQ for a whole test run, owned by the process that outlives all test workers. Each starts
@@ -56,8 +56,8 @@ function createHost(directory: DataDirectory) {
     '/postgres': async () => ({ url: (await postgres()).url }),
     '/template': async () => ({ url: await template() }),
     '/rabbitmq': async () => ({ url: (await broker()).url }),
-    '/vhost': async () => ({ url: `${(await broker()).url}/${await vhosts.take()}` }),
-    '/vhost/empty': async () => ({ url: `${(await broker()).url}/${await emptyVhosts.take()}` }),
+    '/vhost': async () => ({ url: withPath((await broker()).url, await vhosts.take()) }),
+    '/vhost/empty': async () => ({ url: withPath((await broker()).url, await emptyVhosts.take()) }),
   };
   const server = createServer((request, response) => {
     const [path, query] = (request.url ?? '').split('?');
@@ -99,9 +99,7 @@ async function migrateTemplate(serverUrl: string): Promise<string> {
   await client.connect();
   await client.query(`CREATE DATABASE ${TEMPLATE_DATABASE}`);
   await client.end();
-  const url = new URL(serverUrl);
-  url.pathname = `/${TEMPLATE_DATABASE}`;
   const { migrate } = await import('../../src/platform/database/migrate.ts');
-  await migrate(url.href);
+  await migrate(withPath(serverUrl, TEMPLATE_DATABASE));
   return serverUrl;
 }

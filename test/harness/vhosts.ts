@@ -48,7 +48,7 @@ export function createVhostMaker(broker: () => Promise<EmbeddedRabbitMq>): Vhost
       // Whatever becomes of these, no test is about them any more.
       const deletions = done.splice(0).map((name) => `catch rabbit_vhost:delete(<<"${name}">>, ${ACTING_USER})`);
       await server.ctl(['eval', `${[...steps, ...deletions].join(', ')}.`]);
-      if (declares) await Promise.all(names.map((name) => declare(`${server.url}/${name}`)));
+      if (declares) await Promise.all(names.map((name) => declare(withPath(server.url, name))));
       return names;
     },
     giveBack: (name) => void done.push(name),
@@ -62,6 +62,13 @@ async function declare(url: string): Promise<void> {
   } finally {
     await connection.close(1_000);
   }
+}
+
+/** The URL of a database or virtual host of that server. */
+export function withPath(serverUrl: string, name: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
 }
 
 /** @param make a batch of names. */

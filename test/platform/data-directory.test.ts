@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -32,6 +32,29 @@ describe('the data directory', () => {
     await expect(openDataDirectory(directory.path)).rejects.toThrow(`process ${process.pid}`);
     directory.release();
     await opened(directory.path);
+  });
+
+  test('is closed to others, also one that was open before, with its folders and its lock', async () => {
+    const path = freshPath();
+    mkdirSync(join(path, 'event-store'), { recursive: true });
+    writeFileSync(join(path, 'in-use.lock'), '');
+    for (const [name, mode] of [['', 0o777], ['event-store', 0o755], ['in-use.lock', 0o666]] as const) chmodSync(join(path, name), mode);
+    const directory = await opened(path);
+    const mode = (name: string): number => statSync(join(path, name)).mode & 0o777;
+    // Root lets the servers' user pass through, and neither list nor open anything.
+    expect(mode('')).toBe(process.getuid?.() === 0 ? 0o711 : 0o700);
+    expect(mode('in-use.lock')).toBe(0o600);
+    directory.folder('event-store');
+    expect(mode('event-store')).toBe(0o700);
+  });
+
+  // Only root can give a folder to somebody else.
+  test.runIf(process.getuid?.() === 0)('that belongs to another user is refused, and nothing is written there', async () => {
+    const path = freshPath();
+    mkdirSync(path);
+    chownSync(path, 54_321, 54_321);
+    await expect(openDataDirectory(path)).rejects.toThrow(/belongs to another user \(uid 54321; this process runs as uid 0\).*chown -R.*PAYNOTIFY_DATA/);
+    expect(readdirSync(path)).toEqual([]);
   });
 
   test('remembers ports, and chooses anew when a stranger sits on one', async () => {

@@ -41,7 +41,7 @@ describe('a session does not depend on what a database, a role or the URL sets',
     await admin.query(`ALTER DATABASE ${nameOf(url)} SET ${name} TO '${value}'`);
     expect((await connect(url).$queryRawUnsafe<{ it: unknown }[]>(question))[0]?.it).toEqual(answer);
     if (name === 'search_path' || name === 'synchronous_commit') return;
-    const byUrl = connect(`${url}?options=${encodeURIComponent(`-c ${name}=${value}`)}`);
+    const byUrl = connect(`${url}&options=${encodeURIComponent(`-c ${name}=${value}`)}`);
     expect((await byUrl.$queryRawUnsafe<{ it: unknown }[]>(question))[0]?.it).toEqual(answer);
   });
 
@@ -53,7 +53,7 @@ describe('a session does not depend on what a database, a role or the URL sets',
 
   it('a schema that the options of the URL name beside the one in use is refused, and nothing is made anywhere', async () => {
     const { url } = await databaseOf('empty');
-    await expect(migrate(`${url}?options=${encodeURIComponent('-c search_path=elsewhere')}`)).rejects.toThrow(/search_path to elsewhere, but the schema in use is "public".*\?schema=/);
+    await expect(migrate(`${url}&options=${encodeURIComponent('-c search_path=elsewhere')}`)).rejects.toThrow(/search_path to elsewhere, but the schema in use is "public".*\?schema=/);
   });
 });
 
@@ -130,7 +130,7 @@ describe('a role that may not do everything', () => {
 
   it('and names a schema that is not there: the statement makes it, and nothing is made in another', async () => {
     const { url, admin } = await withRole('empty');
-    const other = `${url}?schema=${encodeURIComponent('my "schema')}`;
+    const other = `${url}&schema=${encodeURIComponent('my "schema')}`;
     const refusal = await migrate(other).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ kind: 'schema' });
     await admin.query(statementOf(refusal));

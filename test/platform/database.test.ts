@@ -50,7 +50,7 @@ describe('a session', () => {
   });
 
   it('uses the schema and the options of the URL', async () => {
-    const db = connect({}, `${postgres.url}?schema=odd"name&options=${encodeURIComponent('-c statement_timeout=7s')}`);
+    const db = connect({}, `${postgres.url}&schema=odd"name&options=${encodeURIComponent('-c statement_timeout=7s')}`);
     const [row] = await db.$queryRaw<object[]>`SELECT current_setting('search_path') AS path, current_setting('statement_timeout') AS statement`;
     expect(row).toEqual({ path: '"odd""name"', statement: '7s' });
   });

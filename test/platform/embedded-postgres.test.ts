@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { startEmbeddedPostgres } from '../../src/platform/embedded/index.ts';
+import { selfSigned } from '../../src/platform/embedded/self-signed.ts';
 import { silentLogger as log } from '../../src/platform/observe/logger.ts';
 import { freshPath } from '../harness/services.ts';
 import { application, kill, opened, query, undo, processesIn, untilNothingRunsIn } from './embedded-rig.ts';
@@ -114,6 +116,37 @@ describe('the embedded PostgreSQL', () => {
     const second = await startEmbeddedPostgres({ directory, log });
     undo.push(() => second.stop());
     expect(new URL(second.url).port).not.toBe(new URL(first.url).port);
+  });
+
+  test('is stood in for by nobody: whoever has its port while it is away hears neither password nor statement', async () => {
+    const directory = await opened();
+    const server = await startEmbeddedPostgres({ directory, log });
+    await server.stop();
+    const heard: Buffer[] = [];
+    const own = selfSigned('stranger');
+    const askForPassword = (socket: Socket): void => {
+      // AuthenticationCleartextPassword, which the client would answer, and AuthenticationOk, which it would believe.
+      socket.on('data', (chunk: Buffer) => {
+        heard.push(chunk);
+        socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]));
+      });
+    };
+    const withTls = createTlsServer({ cert: own.certificate, key: own.key }, askForPassword).on('tlsClientError', () => undefined);
+    const answers = ['S', 'N'];
+    const stranger = createServer((socket) => {
+      socket.on('error', () => undefined).once('data', () => {
+        const answer = answers.shift();
+        socket.write(answer ?? '');
+        if (answer === 'S') withTls.emit('connection', socket);
+        else askForPassword(socket);
+      });
+    }).listen(Number(new URL(server.url).port), '127.0.0.1');
+    await once(stranger, 'listening');
+    undo.push(() => stranger.close());
+    await expect(query(server.url, 'SELECT 1')).rejects.toThrow('self-signed certificate');
+    await expect(query(server.url, 'SELECT 1')).rejects.toThrow('does not support SSL');
+    expect(answers).toEqual([]);
+    expect(Buffer.concat(heard).toString('latin1')).toBe('');
   });
 
   test('says why it cannot start by the line of its log that names the cause', async () => {

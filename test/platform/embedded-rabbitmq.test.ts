@@ -2,6 +2,7 @@ import { lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path';
 import { Connection } from 'rabbitmq-client';
 import { describe, expect, test, vi } from 'vitest';
+import { brokerTls } from '../../src/platform/broker/authority.ts';
 import { startEmbeddedRabbitMq } from '../../src/platform/embedded/index.ts';
 import { silentLogger as log } from '../../src/platform/observe/logger.ts';
 import { freshPath } from '../harness/services.ts';
@@ -32,7 +33,7 @@ describe('the private RabbitMQ', () => {
   const queue = { queue: 'kept', durable: true, arguments: { 'x-queue-type': 'quorum' } } as const;
 
   async function connected<T>(url: string, use: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = new Connection({ url });
+    const connection = new Connection({ url, tls: brokerTls(url) });
     connection.on('error', () => undefined);
     try {
       return await use(connection);

@@ -51,6 +51,7 @@ function failureOf({ client }: Connection): Promise<Error> {
 
 const ADDRESSES: readonly (readonly [string, (port: number) => string])[] = [
   ['alone', (port) => `esdb://127.0.0.1:${port}?tls=false`],
+  ['with TLS', (port) => `esdb://127.0.0.1:${port}?tls=true`],
   ['of a cluster whose other node is not there', (port) => `esdb://127.0.0.1:${port},127.0.0.1:1?tls=false`],
 ];
 /** gRPC's first delay before it tries a refused connection again is a second, give or take a fifth. */

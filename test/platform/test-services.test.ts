@@ -1,5 +1,6 @@
 import { Connection } from 'rabbitmq-client';
 import { describe, expect, test } from 'vitest';
+import { brokerTls } from '../../src/platform/broker/authority.ts';
 import { createTestDatabase, createTestVhost, startPrivatePostgres } from '../harness/services.ts';
 import { query, undo } from './embedded-rig.ts';
 
@@ -26,7 +27,7 @@ describe('the services of a test run', () => {
   test('that are shared give every caller an empty vhost of its own', async () => {
     const [one, other] = await Promise.all([createTestVhost('empty'), createTestVhost('empty')]);
     expect(one.name).not.toBe(other.name);
-    const connection = new Connection(one.url);
+    const connection = new Connection({ url: one.url, tls: brokerTls(one.url) });
     undo.push(() => connection.close());
     expect(await connection.queueDeclare({ queue: 'mine', exclusive: true })).toMatchObject({ messageCount: 0 });
     await other.delete();

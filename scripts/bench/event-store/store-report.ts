@@ -3,11 +3,12 @@ import type { ComparedRound, Run } from './compare.ts';
 import type { SizeCosts } from './large-store.ts';
 import type { StoreResults } from './measure-event-store.ts';
 
-export function storeReportOf({ compared, sizes, delays }: StoreResults): string {
+export function storeReportOf({ compared, secured, sizes, delays }: StoreResults): string {
   const compareHead = ['embedded event store', 'ours/s (min-max)', 'does nothing/s', 'ours / nothing', 'client us', 'store us', 'client busy', '(nothing:) us', 'us', 'busy'];
   const delayRows = delays.map(({ name, p50Ms, p99Ms, maxMs, appendsPerSecond }) => [name, p50Ms.toFixed(1), p99Ms.toFixed(1), maxMs.toFixed(1), appendsPerSecond.toFixed(0)]);
   return [
     table(compareHead, Object.entries(compared).map(([name, rounds]) => compareRow(name, rounds))),
+    table(['event store with TLS', 'with/s (min-max)', 'without/s', 'with / without', ...compareHead.slice(4, 7), '(without:) us', 'us', 'busy'], Object.entries(secured).map(([name, rounds]) => compareRow(name, rounds))),
     table(['at this many events', ...sizeHead(sizes), 'ratio'], sizeRows(sizes)),
     table(["delay of the application's thread", 'p50 ms', 'p99 ms', 'max ms', 'appends/s'], delayRows),
   ].join('\n\n');

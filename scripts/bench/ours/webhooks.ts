@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { START } from '@eventstore/db-client';
+import type { EventStoreWorker } from '../../../src/event-store-server/worker-host.ts';
 import { MODULE_NAMES } from '../../../src/contracts/topology.ts';
 import { connectEventStore } from '../../../src/platform/event-store/connect.ts';
 import { openConnection } from '../../../src/platform/event-store/connection.ts';
@@ -23,25 +24,32 @@ const LOAD = resolve(import.meta.dirname, 'webhook-load.ts');
 export interface IngestMeasurement {
   readonly concurrent: Measurement;
   readonly oneByOne: Measurement;
+  /** As `concurrent`, but with an event store without TLS, in the same minute. */
+  readonly plain: Measurement;
 }
 
 /**
  * Webhook ingest alone: verify, read the stream, decide, append, answer. Nothing behind the event store is at work. Many
  * at once, and then each only when the one before is answered: what a handler would do that lets nobody else in.
  */
-export function webhooksAlone(bench: Bench, round: number): Promise<IngestMeasurement> {
-  const { counts, databases, servers } = bench;
-  return databases.withCopy(async (databaseUrl) => {
-    const app = await startApplication(bench, servers.webhookStore, databaseUrl, 'without broker', () => undefined);
-    const send = async (prefix: string, count: number, concurrency: number): Promise<Measurement> => {
-      const measurement = await sendWebhooks(bench, app.url, prefix, count, concurrency);
-      await verifyStored(bench, prefix, count);
-      return measurement;
-    };
+export async function webhooksAlone(bench: Bench, round: number): Promise<IngestMeasurement> {
+  const { counts, servers } = bench;
+  const plain = (): Promise<Measurement> => ingest(bench, servers.plainStore, webhookPrefix('plain', round), counts.webhooks, CONCURRENCY);
+  // In turns first and second, so that neither is always the one that finds everything compiled.
+  const before = round % 2 === 0 ? null : await plain();
+  const concurrent = await ingest(bench, servers.webhookStore, webhookPrefix('alone', round), counts.webhooks, CONCURRENCY);
+  const after = before ?? (await plain());
+  const oneByOne = await ingest(bench, servers.webhookStore, webhookPrefix('single', round), counts.naive, 1);
+  return { concurrent, oneByOne, plain: after };
+}
+
+function ingest(bench: Bench, store: EventStoreWorker, prefix: string, count: number, concurrency: number): Promise<Measurement> {
+  return bench.databases.withCopy(async (databaseUrl) => {
+    const app = await startApplication(bench, store, databaseUrl, 'without broker', () => undefined);
     try {
-      const concurrent = await send(webhookPrefix('alone', round), counts.webhooks, CONCURRENCY);
-      const oneByOne = await send(webhookPrefix('single', round), counts.naive, 1);
-      return { concurrent, oneByOne };
+      const measurement = await sendWebhooks(bench, app.url, prefix, count, concurrency);
+      await verifyStored(store, prefix, count);
+      return measurement;
     } finally {
       await app.stop();
     }
@@ -103,8 +111,8 @@ async function sendWebhooks({ meter, signingKey }: Bench, url: string, prefix: s
 }
 
 /** Every accepted webhook is in the store, once. */
-async function verifyStored({ servers }: Bench, prefix: string, count: number): Promise<void> {
-  const connection = openConnection(servers.webhookStore.connectionString);
+async function verifyStored(store: EventStoreWorker, prefix: string, count: number): Promise<void> {
+  const connection = openConnection(store.connectionString);
   try {
     let stored = 0;
     for await (const { event } of connection.client.readAll({ fromPosition: START })) {

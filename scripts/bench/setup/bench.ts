@@ -30,9 +30,9 @@ export interface Bench {
 export const BACKLOG = 'backlog';
 /**
  * Payments that wait for their success: `alone` and `single` (one by one) for the webhook path only, `whole` with
- * everything behind it, `raw` for the client alone.
+ * everything behind it, `plain` for that path with a store without TLS, `raw` for the client alone.
  */
-export const webhookPrefix = (kind: 'alone' | 'single' | 'whole' | 'raw', round: number): string => `${kind}${round}`;
+export const webhookPrefix = (kind: 'alone' | 'single' | 'plain' | 'whole' | 'raw', round: number): string => `${kind}${round}`;
 const CLOSE_MS = 3_000;
 
 export async function prepare(counts: Counts, say: (text: string) => void): Promise<Bench & { close(): Promise<void> }> {
@@ -46,7 +46,7 @@ export async function prepare(counts: Counts, say: (text: string) => void): Prom
     await servers.stop();
   };
   try {
-    say(`preparing ${counts.backlog} payments, and ${counts.rounds} x ${3 * counts.webhooks} for webhooks`);
+    say(`preparing ${counts.backlog} payments, and ${counts.rounds} x ${4 * counts.webhooks} for webhooks`);
     const rounds = Array.from({ length: counts.rounds }, (_, round) => round);
     const withOrders = Object.fromEntries(rounds.map((round) => [webhookPrefix('whole', round), counts.webhooks]));
     const databases = await seedDatabases(servers.postgres.url, { [BACKLOG]: counts.backlog, ...withOrders });
@@ -54,6 +54,7 @@ export async function prepare(counts: Counts, say: (text: string) => void): Prom
     for (const round of rounds) {
       for (const kind of ['alone', 'whole', 'raw'] as const) await appendRequests(servers.webhookStore, webhookPrefix(kind, round), counts.webhooks);
       await appendRequests(servers.webhookStore, webhookPrefix('single', round), counts.naive);
+      await appendRequests(servers.plainStore, webhookPrefix('plain', round), counts.webhooks);
     }
     await broker.whenConnected(new AbortController().signal);
     await declareTopology(broker, Object.values(MODULE_QUEUES));

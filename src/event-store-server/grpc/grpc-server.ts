@@ -1,6 +1,6 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import { createServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { Http2SecureServer, Http2Server, IncomingHttpHeaders, SecureServerOptions, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { createSecureServer, createServer } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
 import { GrpcCall } from './grpc-call.ts';
 import { GRPC_CODE, GrpcError } from './grpc-status.ts';
 
@@ -26,28 +26,55 @@ const KEEPALIVE_INTERVAL_MS = 10_000;
 
 export type CallHandler = (call: GrpcCall) => void;
 
+/** PEM. The one certificate that the server shows, and that whoever calls must show as well. */
+export interface Identity {
+  certificate: Buffer;
+  key: Buffer;
+}
+
+/** A connection that does not get through its handshake within this time is dropped. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
 export interface GrpcServer {
   port: number;
   /** Ends every open call with UNAVAILABLE, so that clients reconnect instead of believing in a normal end. */
   close(): Promise<void>;
 }
 
-/** Serves the handlers, keyed by `/package.Service/Method`, without TLS. Rejects when the port is taken. */
-export async function listenGrpc(handlers: ReadonlyMap<string, CallHandler>, host: string, port: number): Promise<GrpcServer> {
-  const server = createServer({
-    maxSessionMemory: CONNECTION_BUFFERS_MAX_MB,
-    settings: { maxConcurrentStreams: CONCURRENT_CALLS_PER_CONNECTION_MAX, initialWindowSize: STREAM_WINDOW_BYTES },
-  });
+/** Serves the handlers, keyed by `/package.Service/Method`; with an identity to its holders only. Rejects when the port is taken. */
+export async function listenGrpc(handlers: ReadonlyMap<string, CallHandler>, host: string, port: number, identity: Identity | null): Promise<GrpcServer> {
+  const server = identity === null ? createServer(OPTIONS) : createSecureServer({ ...OPTIONS, ...holdersOnly(identity) });
   const sessions = new Set<ServerHttp2Session>();
   const calls = new Set<GrpcCall>();
+  const sockets = trackSockets(server);
   trackSessions(server, sessions);
   server.on('stream', (stream, headers) => accept(stream, headers, handlers, calls));
   await listening(server, host, port);
   const address = server.address() as AddressInfo;
-  return { port: address.port, close: () => closeServer(server, sessions, calls) };
+  return { port: address.port, close: () => closeServer(server, sockets, sessions, calls) };
 }
 
-function trackSessions(server: Http2Server, sessions: Set<ServerHttp2Session>): void {
+const OPTIONS = {
+  maxSessionMemory: CONNECTION_BUFFERS_MAX_MB,
+  settings: { maxConcurrentStreams: CONCURRENT_CALLS_PER_CONNECTION_MAX, initialWindowSize: STREAM_WINDOW_BYTES },
+};
+
+/** Both sides trust the one certificate, so nobody reads or writes who cannot read the key. */
+function holdersOnly({ certificate, key }: Identity): SecureServerOptions {
+  return { cert: certificate, key, ca: certificate, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3', handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
+}
+
+/** Also those that never get through their handshake and so never have a session. */
+function trackSockets(server: Http2Server | Http2SecureServer): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+function trackSessions(server: Http2Server | Http2SecureServer, sessions: Set<ServerHttp2Session>): void {
   server.on('session', (session) => {
     sessions.add(session);
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
@@ -104,7 +131,7 @@ function route(call: GrpcCall, handlers: ReadonlyMap<string, CallHandler>): void
   }
 }
 
-function listening(server: Http2Server, host: string, port: number): Promise<void> {
+function listening(server: Http2Server | Http2SecureServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -114,12 +141,18 @@ function listening(server: Http2Server, host: string, port: number): Promise<voi
   });
 }
 
-async function closeServer(server: Http2Server, sessions: Set<ServerHttp2Session>, calls: Set<GrpcCall>): Promise<void> {
+async function closeServer(
+  server: Http2Server | Http2SecureServer,
+  sockets: Set<Socket>,
+  sessions: Set<ServerHttp2Session>,
+  calls: Set<GrpcCall>,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const call of calls) call.fail(new GrpcError(GRPC_CODE.UNAVAILABLE, 'the event store is shutting down'));
   for (const session of sessions) session.close();
   const timer = setTimeout(() => {
     for (const session of sessions) session.destroy();
+    for (const socket of sockets) socket.destroy();
   }, CLOSE_GRACE_MS);
   await closed;
   clearTimeout(timer);

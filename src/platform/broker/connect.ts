@@ -3,6 +3,7 @@ import { DependencyUnavailableError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import { backoffMs, pause } from '../process/backoff.ts';
 import { withinMs } from '../process/time-limit.ts';
+import { brokerTls } from './authority.ts';
 import { createErrorLog, describeError } from './error-log.ts';
 import { guardFrames } from './frame-guard.ts';
 import { createOutageLog, type OutageLog } from './outage-log.ts';
@@ -60,7 +61,7 @@ export interface BrokerConnection {
  *
  * The client reconnects by itself, but tells only the first failure of an outage: a broker that is restarted with another
  * password would be "reset by peer" for ever. So each attempt is a client of its own, given up at its first failure.
- * @param url `amqp://` or `amqps://` URL. @param name shown in RabbitMQ's list of connections.
+ * @param url `amqp://` or `amqps://` URL, see authority.ts. @param name shown in RabbitMQ's list of connections.
  */
 export function connectBroker(url: string, name: string, log: Logger, outages: OutageLog = createOutageLog(log)): BrokerConnection {
   const peer = peerOf(url);
@@ -84,6 +85,7 @@ export function connectBroker(url: string, name: string, log: Logger, outages: O
   function attempt(): Connection {
     const connection = new Connection({
       url,
+      tls: brokerTls(url),
       connectionName: `paynotify ${name}`,
       heartbeat: HEARTBEAT_SECONDS,
       frameMax: FRAME_MAX_BYTES,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,13 +11,16 @@ import { openPorts, type Ports } from './ports.ts';
  * Order of opening: create the folder, take the lock, write our pid beside it, hand the folder out.
  * The lock is an open exclusive transaction of SQLite, that is an advisory lock of the kernel: it is taken or refused
  * in one step, and it is gone the instant its process is, however that ended.
+ *
+ * Other users of the machine can neither list what is in it nor open any of it, whatever the umask of whoever started us:
+ * not the lock either, since who may read a file may lock it.
  */
 export interface DataDirectory {
   /** Absolute path. */
   readonly path: string;
   /** Ports of the embedded servers, remembered across restarts. */
   readonly ports: Ports;
-  /** Absolute path of a folder inside, created (mode 700) when it is missing. */
+  /** Absolute path of a folder inside, created when it is missing, and closed (mode 700). */
   folder(name: string): string;
   /** Gives the directory to the next process. Calling it again does nothing. */
   release(): void;
@@ -26,6 +29,8 @@ export interface DataDirectory {
 /** As root the database server runs as another user, who must be able to pass through but not to look around. */
 const MODE_FOR_ROOT = 0o711;
 const MODE_FOR_OTHERS = 0o700;
+const PERMISSIONS = 0o777;
+const OWNER_ONLY = 0o600;
 
 /** The holder writes its pid just after it got the lock; a refused process gives it this long to appear. */
 const PID_PATIENCE_MS = 300;
@@ -47,13 +52,14 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   const pidFile = join(root, 'in-use.pid');
   if (lock === null) throw inUse(root, await holderPid(pidFile));
   held.add(lock);
-  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+  writeFileSync(pidFile, `${process.pid}\n`, { mode: OWNER_ONLY });
   return {
     path: root,
     ports: openPorts(join(root, 'ports.json')),
     folder(name) {
       const folder = join(root, name);
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      mkdirSync(folder, { recursive: true, mode: MODE_FOR_OTHERS });
+      close(folder, MODE_FOR_OTHERS);
       return folder;
     },
     release() {
@@ -64,13 +70,42 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
   };
 }
 
-/** The mode of a folder that was there before is its owner's business. Returns the path without symbolic links. */
+/** Returns the path without symbolic links. A folder that was there before is closed as well. */
 function createFolder(root: string): string {
+  const mode = process.getuid?.() === 0 ? MODE_FOR_ROOT : MODE_FOR_OTHERS;
+  let real: string;
   try {
-    mkdirSync(root, { recursive: true, mode: process.getuid?.() === 0 ? MODE_FOR_ROOT : MODE_FOR_OTHERS });
-    return realpathSync(root);
+    const isNew = mkdirSync(root, { recursive: true, mode }) !== undefined;
+    real = realpathSync(root);
+    // The umask may have taken away what the database server's user needs.
+    if (isNew) chmodSync(real, mode);
   } catch (error) {
     throw new EmbeddedServiceError(`The data directory ${root} cannot be created. Choose another with PAYNOTIFY_DATA=<path>.`, { cause: error });
+  }
+  refuseForeign(real);
+  close(real, mode);
+  return real;
+}
+
+/** Whoever owns a folder can exchange all that is in it. Root can in any case, and volumes of containers are root's. */
+function refuseForeign(folder: string): void {
+  const { uid } = statSync(folder);
+  if (process.getuid === undefined || uid === 0 || uid === process.getuid()) return;
+  throw new EmbeddedServiceError(
+    `The data directory ${folder} belongs to another user (uid ${uid}; this process runs as uid ${process.getuid()}), who could change all that is in it. ` +
+      'Run as that user, give the whole directory to this one (chown -R), or choose another with PAYNOTIFY_DATA=<path>.',
+  );
+}
+
+/** Takes away what others may do there beyond `mode`. What is root's, and not ours to close, stays as root has made it. */
+function close(path: string, mode: number): void {
+  const { mode: found, uid } = statSync(path);
+  const closed = found & PERMISSIONS & mode;
+  if (closed === (found & PERMISSIONS) || (uid === 0 && process.getuid?.() !== 0)) return;
+  try {
+    chmodSync(path, closed);
+  } catch (error) {
+    throw new EmbeddedServiceError(`${path} cannot be closed to other users (chmod ${closed.toString(8)}). Choose another data directory with PAYNOTIFY_DATA=<path>.`, { cause: error });
   }
 }
 
@@ -78,6 +113,8 @@ function createFolder(root: string): string {
 function tryLock(file: string): DatabaseSync | null {
   let database: DatabaseSync | undefined;
   try {
+    closeSync(openSync(file, 'a', OWNER_ONLY));
+    close(file, OWNER_ONLY);
     database = new DatabaseSync(file);
     database.exec('BEGIN EXCLUSIVE');
     return database;

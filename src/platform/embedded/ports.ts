@@ -61,7 +61,7 @@ function write(file: string, ports: ReadonlyMap<string, number>): void {
 }
 
 /** Whether a server could listen there. A stranger may still be faster than our server, whose start then fails and asks anew. */
-function isFree(port: number): Promise<boolean> {
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));

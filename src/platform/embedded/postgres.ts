@@ -11,6 +11,7 @@ import { startGuarded, type Guarded } from './guardian.ts';
 import { clearLeftovers } from './leftovers.ts';
 import { postgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
+import { writeServerIdentity, type ServerIdentity } from './server-identity.ts';
 import { openServerLog, type ServerLog } from './server-log.ts';
 import { makeFolderFor, writeFor } from './server-files.ts';
 import { serverUser, type ServerUser } from './server-user.ts';
@@ -60,7 +61,8 @@ export async function startEmbeddedPostgres({ directory, port, log }: EmbeddedPo
   const programs = await postgresBinaries();
   const folder = directory.folder('postgres');
   const data = join(folder, 'data');
-  const site: Site = { folder, data, programs, user: serverUser('PostgreSQL', folder, [programs.initdb, '--show', '-D', data]), log };
+  const user = serverUser('PostgreSQL', folder, [programs.initdb, '--show', '-D', data]);
+  const site: Site = { folder, data, programs, user, identity: writeServerIdentity(folder, 'postgresql', user), log };
   await clearLeftovers(folder, { programs: ['postgres', 'initdb'], stopSignal: 'SIGINT', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
   const password = readPassword(site);
   await initialise(site);
@@ -80,6 +82,7 @@ interface Site {
   readonly data: string;
   readonly programs: PostgresBinaries;
   readonly user: ServerUser | null;
+  readonly identity: ServerIdentity;
   readonly log: Logger;
 }
 
@@ -89,8 +92,8 @@ type StartOutcome =
 
 async function tryStart(site: Site, port: number, password: string): Promise<StartOutcome> {
   const output = openServerLog(join(site.folder, 'server.log'));
-  const server = await run(site, output, [site.programs.postgres, '-D', site.data, ...settings(port)]);
-  const url = (database: string) => `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}`;
+  const server = await run(site, output, [site.programs.postgres, '-D', site.data, ...settings(port, site.identity)]);
+  const url = (database: string) => `postgresql://${SUPERUSER}:${password}@127.0.0.1:${port}/${database}?${security(site.identity)}`;
   try {
     const ready = await connectWhenReady(server, url('postgres'));
     if (ready === null) return failure(output, port);
@@ -104,12 +107,20 @@ async function tryStart(site: Site, port: number, password: string): Promise<Sta
   return { started: true, server: { url: url(DATABASE_NAME), pid: server.pid, exited: server.exited, stop: () => server.stop() } };
 }
 
-/** The defaults of initdb, and what must not depend on them: loopback only, no socket file, durable commits. */
-function settings(port: number): readonly string[] {
+/** The password is told, and answers are believed, only to and from whoever holds the key of this certificate. */
+function security({ certificateFile }: ServerIdentity): string {
+  return `sslmode=verify-full&sslrootcert=${encodeURIComponent(certificateFile)}`;
+}
+
+/** The defaults of initdb, and what must not depend on them: loopback only, no socket file, TLS, durable commits. */
+function settings(port: number, { certificateFile, keyFile }: ServerIdentity): readonly string[] {
   const values = {
     listen_addresses: '127.0.0.1',
     port: String(port),
     unix_socket_directories: '',
+    ssl: 'on',
+    ssl_cert_file: certificateFile,
+    ssl_key_file: keyFile,
     fsync: 'on',
     synchronous_commit: 'on',
     full_page_writes: 'on',

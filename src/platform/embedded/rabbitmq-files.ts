@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { RabbitMqBinaries } from './rabbitmq-binaries.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
 import { makeFolderFor, writeFor, type Owner } from './server-files.ts';
+import { CERTIFICATE_FILE, KEY_FILE } from './server-identity.ts';
 
 /** The three ports of one private broker. */
 export interface BrokerPorts {
@@ -44,7 +45,12 @@ export function writeBrokerFiles(folder: string, ports: BrokerPorts, { home }: R
   secret(join(folder, 'home/.erlang.cookie'), owner);
   const files = {
     'rabbitmq.conf': [
-      `listeners.tcp.local = 127.0.0.1:${ports.amqp}`,
+      'listeners.tcp = none',
+      `listeners.ssl.local = 127.0.0.1:${ports.amqp}`,
+      // Below the working directory: a path may have letters that this file cannot.
+      `ssl_options.certfile = ${CERTIFICATE_FILE}`,
+      `ssl_options.keyfile = ${KEY_FILE}`,
+      'ssl_options.versions.1 = tlsv1.3',
       `default_user = ${BROKER_USER}`,
       `default_pass = ${password}`,
       'log.console = false',

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Connection } from 'rabbitmq-client';
+import { brokerTls } from '../broker/authority.ts';
 
 /**
  * Whether a private broker still serves. One that has lost its metadata store (RabbitMQ's Mnesia ends for good when its disk
@@ -32,7 +33,7 @@ export async function servesNobody(url: string, signal: AbortSignal, { intervalM
 }
 
 async function isEndedWithoutAWord(url: string): Promise<boolean> {
-  const connection = new Connection({ url, connectionTimeout: ANSWER_LIMIT_MS, connectionName: 'pulse' });
+  const connection = new Connection({ url, tls: brokerTls(url), connectionTimeout: ANSWER_LIMIT_MS, connectionName: 'pulse' });
   const answer = Promise.withResolvers<unknown>();
   connection.once('connection', () => answer.resolve(null));
   connection.on('error', answer.resolve);

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { connect } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { EmbeddedServiceError } from '../../contracts/errors.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -13,6 +14,8 @@ import { rabbitMqBinaries, type RabbitMqBinaries } from './rabbitmq-binaries.ts'
 import { PULSE, servesNobody, type Pulse } from './rabbitmq-pulse.ts';
 import { readRelease, refusesForeignData, setDataAside, writeRelease } from './rabbitmq-folder.ts';
 import { BROKER_USER, brokerEnvironment, writeBrokerFiles, type BrokerPorts } from './rabbitmq-files.ts';
+import { isFree } from './ports.ts';
+import { writeServerIdentity } from './server-identity.ts';
 import { openServerLog } from './server-log.ts';
 import { asUser, serverUser, type ServerUser, type UserCommand } from './server-user.ts';
 
@@ -27,7 +30,7 @@ import { asUser, serverUser, type ServerUser, type UserCommand } from './server-
  * Order of stopping: the broker, then its port mapper.
  */
 export interface EmbeddedRabbitMq {
-  /** AMQP URL of the default vhost, password included. */
+  /** AMQP URL of the default vhost, password and certificate included. */
   readonly url: string;
   /** Process id of the broker. */
   readonly pid: number;
@@ -54,6 +57,8 @@ const MAPPER_STOP_LIMIT_MS = 2_000;
 /** About 10 s is usual, 40 s with a large backlog; a slow or busy machine takes several times that. */
 const READY_LIMIT_MS = 300_000;
 const READY_POLL_MS = 50;
+/** A handshake takes milliseconds, also of a broker that is busy with its start. */
+const ANSWER_LIMIT_MS = 2_000;
 /** Erlang's small helper processes notice the broker's end by a closed pipe, a moment later. */
 const HELPERS_END_LIMIT_MS = 2_000;
 /** rabbitmqctl has a time limit of its own for most commands, but not for reaching the broker. */
@@ -85,7 +90,11 @@ export async function startEmbeddedRabbitMq({ directory, port, log, pulse = PULS
 
 const PORT_NAMES = ['amqp', 'erlang-distribution', 'erlang-port-mapper'] as const;
 
+/** The broker itself would find out after seconds, three times, that somebody holds a port where it must be found. */
 async function takePorts({ ports }: DataDirectory, port: number | undefined): Promise<BrokerPorts> {
+  if (port !== undefined && !(await isFree(port))) {
+    throw new EmbeddedServiceError(`The private RabbitMQ was at 127.0.0.1:${port}, which another program of this machine holds now (ss -ltnp names it). It is told nothing; when it ends, RabbitMQ starts.`);
+  }
   const [amqp, distribution, epmd] = PORT_NAMES;
   return { amqp: port ?? (await ports.take(amqp)), distribution: await ports.take(distribution), epmd: await ports.take(epmd) };
 }
@@ -102,6 +111,7 @@ type StartOutcome = { readonly broker: EmbeddedRabbitMq } | { readonly refusal: 
 /** The running broker, or why it ended while starting. */
 async function tryStart({ folder, programs, pulse, user }: Site, ports: BrokerPorts): Promise<StartOutcome> {
   const password = writeBrokerFiles(folder, ports, programs, user);
+  const { certificateFile } = writeServerIdentity(folder, 'rabbitmq', user);
   const environment = brokerEnvironment(folder, ports, programs);
   const output = openServerLog(join(folder, 'server.log'));
   const place = { folder, environment, log: output, stopSignal: 'TERM', user } as const;
@@ -113,7 +123,7 @@ async function tryStart({ folder, programs, pulse, user }: Site, ports: BrokerPo
     return reason;
   });
   try {
-    if (!(await isReady(broker, ports.amqp))) {
+    if (!(await isReady(broker, ports.amqp, readFileSync(certificateFile)))) {
       const end = await ended;
       const text = output.text();
       return { refusal: `The private RabbitMQ ${end} while starting: ${causeOfEnd(text)} (${output.file})`, output: text };
@@ -124,7 +134,7 @@ async function tryStart({ folder, programs, pulse, user }: Site, ports: BrokerPo
   } finally {
     void ended.then(() => output.close());
   }
-  const url = `amqp://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}`;
+  const url = `amqps://${BROKER_USER}:${password}@127.0.0.1:${ports.amqp}/?cacertfile=${encodeURIComponent(certificateFile)}`;
   const running: EmbeddedRabbitMq = {
     url,
     pid: broker.pid,
@@ -148,24 +158,27 @@ async function endedOrDead(broker: Guarded, ended: Promise<string>, url: string,
 }
 
 /** Whether the broker came up; false when it ended instead. */
-async function isReady(broker: Guarded, port: number): Promise<boolean> {
+async function isReady(broker: Guarded, port: number, certificate: Buffer): Promise<boolean> {
   const deadline = performance.now() + READY_LIMIT_MS;
   while (performance.now() < deadline) {
     if (broker.hasExited()) return false;
-    if (await accepts(port)) return true;
+    if (await answers(port, certificate)) return true;
     await wait(READY_POLL_MS);
   }
   throw new EmbeddedServiceError(`The private RabbitMQ runs (process ${broker.pid}) but did not open its port ${port} within ${READY_LIMIT_MS / 1000} s.`);
 }
 
-function accepts(port: number): Promise<boolean> {
+/** Whether it is our broker that listens there: anybody else may, too. */
+function answers(port: number, certificate: Buffer): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => {
+    const socket = connect({ port, host: '127.0.0.1', ca: certificate, timeout: ANSWER_LIMIT_MS });
+    const decide = (isOurs: boolean): void => {
       socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
+      resolve(isOurs);
+    };
+    socket.once('secureConnect', () => decide(true));
+    socket.once('timeout', () => decide(false));
+    socket.on('error', () => decide(false));
   });
 }
 

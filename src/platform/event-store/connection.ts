@@ -7,6 +7,7 @@ import { guardAnswers } from './guard-answers.ts';
 import { guardBatchAppend } from './guard-batch-append.ts';
 import { guardChannel } from './guard-channel.ts';
 import { guardDiscovery } from './guard-discovery.ts';
+import { guardHandshake } from './guard-handshake.ts';
 
 /** One client with a TCP connection of its own, and since when it is being waited for. */
 export interface Connection {
@@ -46,6 +47,7 @@ export function openConnection(connectionString: string): Connection {
   guardAnswers();
   guardBatchAppend();
   guardDiscovery();
+  guardHandshake();
   const client = EventStoreDBClient.connectionString(withOwnOptions(connectionString, connectionCount++));
   const channel = guardChannel(client);
   const closing = Promise.withResolvers<never>();
