@@ -30,17 +30,18 @@ function isEncoded(text: string): boolean {
 /** Several hosts by comma, which no URL parser knows; and no addresses of IPv6, which its client does not know. */
 const EVENT_STORE_AUTHORITY = /^(?:[^:@]+:[^:@]+@)?[a-z0-9._-]+(?::\d{1,5})?(?:,[a-z0-9._-]+(?::\d{1,5})?)*$/i;
 
-/** Of client 6.2.1 (dist/Client/parseConnectionString.js), as it compares them: it prints the whole text for every other one. */
+/** Of client 6.2.1 (dist/Client/parseConnectionString.js), which takes them in any case: it prints the whole text for every other one. */
 const EVENT_STORE_OPTIONS = [
-  'connectionname', 'defaultdeadline', 'discoveryinterval', 'gossiptimeout', 'keepaliveinterval', 'keepalivetimeout', 'maxdiscoverattempts', 'nodepreference', 'throwonappendfailure', 'tls', 'tlscafile', 'tlsverifycert',
-  'usercertfile', 'userkeyfile',
+  'connectionName', 'defaultDeadline', 'discoveryInterval', 'gossipTimeout', 'keepAliveInterval', 'keepAliveTimeout', 'maxDiscoverAttempts', 'nodePreference', 'throwOnAppendFailure', 'tls', 'tlsCAFile', 'tlsVerifyCert',
+  'userCertFile', 'userKeyFile',
 ];
+const KNOWN = new Set(EVENT_STORE_OPTIONS.map(nameOf));
 
 function eventStoreProblem(authority: string, rest: string): string | null {
   if (!EVENT_STORE_AUTHORITY.test(authority)) return TOLD_APART;
   const [, options = ''] = /^\/?(?:\?(.+))?$/s.exec(rest) ?? [null, '='];
   const pairs = options === '' ? [] : options.split('&').map((pair) => pair.split('='));
-  if (!pairs.every(([key = '', value = '', ...more]) => more.length === 0 && value !== '' && EVENT_STORE_OPTIONS.includes(nameOf(key)))) {
+  if (!pairs.every(([key = '', value = '', ...more]) => more.length === 0 && value !== '' && KNOWN.has(nameOf(key)))) {
     return `must end behind the hosts, or with options of the client, ?key=value&key=value, of which there are ${EVENT_STORE_OPTIONS.join(', ')}`;
   }
   if (pairs.some(([key = '', value]) => nameOf(key) === 'tlsverifycert' && value === 'false')) return 'has the option tlsVerifyCert=false, which its client does not support: name the certificate authority by tlsCAFile';
