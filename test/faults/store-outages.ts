@@ -22,6 +22,8 @@ export interface Outages {
 
 /** Of each kind that needs the store: a payment is opened, one is paid, one is looked at. */
 const PER_SECOND = 20;
+/** Ten seconds of it, more than any outage here puts off: a machine that cannot keep up is not given ever more to do. */
+const PENDING_MAX = 10 * 3 * PER_SECOND;
 /** Opened before, so that there is something to pay all the while that none can be opened. */
 const RESERVE = 100;
 /** Between two faults: long enough that most of them meet an application that had found back. */
@@ -118,11 +120,18 @@ async function startLoad(site: Site, over: AbortSignal): Promise<Load> {
   const opened = await inParallel(Array.from({ length: RESERVE }), () => client.open());
   const unpaid = [...opened];
   const asked: Promise<unknown>[] = [];
+  let pending = 0;
+  const ask = (request: Promise<unknown>): void => {
+    pending++;
+    asked.push(request.finally(() => pending--));
+  };
   const timer = setInterval(() => {
+    if (pending >= PENDING_MAX) return;
     const next = unpaid.shift();
     const known = opened[Math.floor(Math.random() * opened.length)] as OpenPayment;
-    asked.push(client.look(known), client.open().then((payment) => opened.push(payment) && unpaid.push(payment)));
-    if (next !== undefined) asked.push(client.pay(next));
+    ask(client.look(known));
+    ask(client.open().then((payment) => opened.push(payment) && unpaid.push(payment)));
+    if (next !== undefined) ask(client.pay(next));
   }, 1_000 / PER_SECOND);
   over.addEventListener('abort', () => clearInterval(timer));
   return {
