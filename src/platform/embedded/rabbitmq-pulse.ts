@@ -34,12 +34,12 @@ export async function servesNobody(url: string, signal: AbortSignal, { intervalM
 
 async function isEndedWithoutAWord(url: string): Promise<boolean> {
   const connection = new Connection({ url, tls: brokerTls(url), connectionTimeout: ANSWER_LIMIT_MS, connectionName: 'pulse' });
-  const answer = Promise.withResolvers<unknown>();
+  const answer = Promise.withResolvers<Error | null>();
   connection.once('connection', () => answer.resolve(null));
-  connection.on('error', answer.resolve);
+  connection.on('error', (error: Error) => answer.resolve(error));
   const error = await answer.promise;
   if (error === null) await connection.close().catch(() => undefined);
   // The client would go on trying.
   else connection.unsafeDestroy();
-  return error !== null && WITHOUT_A_WORD.test(`${(error as { code?: string }).code} ${String(error)}`);
+  return error !== null && WITHOUT_A_WORD.test(`${(error as { code?: string }).code} ${error.message}`);
 }
