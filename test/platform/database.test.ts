@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { connectDatabase, isDatabaseUnavailable, migrate, type Database, type DatabaseOptions } from '../../src/platform/database/database.ts';
+import { createLogger } from '../../src/platform/observe/logger.ts';
 import { startPrivatePostgres } from '../harness/services.ts';
 
 let postgres: Awaited<ReturnType<typeof startPrivatePostgres>>;
@@ -53,6 +54,28 @@ describe('a session', () => {
     const db = connect({}, `${postgres.url}&schema=odd"name&options=${encodeURIComponent('-c statement_timeout=7s')}`);
     const [row] = await db.$queryRaw<object[]>`SELECT current_setting('search_path') AS path, current_setting('statement_timeout') AS statement`;
     expect(row).toEqual({ path: '"odd""name"', statement: '7s' });
+  });
+});
+
+describe('what the log tells of an error', () => {
+  const SECRET = 'idCard-110105-MARKER';
+  const order = { orderId: 'log-1', outBusinessId: 'log-1', orderType: '60202', userId: 'u', status: '600001', amount: 1n, currency: 'CNY', name: 'n', description: SECRET };
+
+  it.each<[string, (db: Database) => Promise<unknown>, object]>([
+    ['of an argument that there is not', (db) => db.order.create({ data: { ...order, recipient: { idCard: SECRET } } as never }), { sqlState: null, message: 'Unknown argument `recipient`' }],
+    ['of a value of the wrong kind', (db) => db.order.create({ data: { ...order, amount: SECRET as never } }), { sqlState: null }],
+    ['of a text that cannot be stored', (db) => db.order.create({ data: { ...order, name: `${SECRET}\0` } }), { sqlState: '22021', message: 'the database refused a value' }],
+    ['of a value that cannot be read', (db) => db.$queryRaw`SELECT ${SECRET}::int`, { sqlState: '22P02', message: 'the database refused a value' }],
+    ['of a constraint', (db) => db.$transaction([db.order.create({ data: order }), db.order.create({ data: order })]), { sqlState: '23505', message: expect.stringContaining('orders_pkey') }],
+    ['of a table that there is not', (db) => db.$queryRaw`SELECT 1 FROM nowhere WHERE x = ${SECRET}`, { sqlState: '42P01', message: expect.stringContaining('nowhere') }],
+  ])('%s holds nothing of what was to be stored, and where it was', async (_what, call, told) => {
+    const lines: string[] = [];
+    const error: unknown = await call(connect()).catch((reason: unknown) => reason);
+    createLogger('info', { write: (line) => void lines.push(line) }).error({ event: 'request.failed', err: new Error('wrapped', { cause: error }) });
+    createLogger('info', { write: (line) => void lines.push(line) }).error({ event: 'request.failed', err: error });
+    expect(lines.join('')).not.toContain('MARKER');
+    expect(JSON.parse(lines[1]!)).toMatchObject({ err: { ...told, stack: expect.stringContaining('    at ') } });
+    expect(JSON.parse(lines[0]!)).toMatchObject({ err: { message: 'wrapped' } });
   });
 });
 

@@ -20,7 +20,9 @@ export function startReplay(db: Database, wanted: NewReplay, record: ActionRecor
     await transaction.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('paynotify replays', 0))`;
     await refuseTooMany(transaction);
     await refuseOtherGeneration(transaction, wanted.generation);
-    const replay = await transaction.replay.create({ data: { ...wanted, nextPosition: wanted.fromPosition, state: 'running' } });
+    const { id, module, mode, generation, fromPosition, toPosition, payNo, ratePerSecond, requestedBy } = wanted;
+    const data = { id, module, mode, generation, fromPosition, toPosition, payNo, ratePerSecond, requestedBy, nextPosition: fromPosition, state: 'running' };
+    const replay = await transaction.replay.create({ data });
     await record.conclude(transaction, 'accepted');
     return replay;
   });

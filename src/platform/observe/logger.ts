@@ -1,5 +1,5 @@
-import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
-import { pino, type Logger as PinoLogger, type LoggerOptions } from 'pino';
+import { pino, type LogFn, type Logger as PinoLogger, type LoggerOptions } from 'pino';
+import { describeError } from './describe-error.ts';
 import type { LogOutput } from './log-output.ts';
 import { asJson, type ShowLine } from './readable-line.ts';
 import { redactLine } from './redact.ts';
@@ -12,14 +12,20 @@ export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'err
 
 /** @param show how a line is written once it is finished and redacted. */
 export function createLogger(level: string, output: Pick<LogOutput, 'write'>, show: ShowLine = asJson): PinoLogger {
-  const options: LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError }, hooks: { streamWrite: (line) => show(redactLine(line)) } };
+  const options: LoggerOptions = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: asDescribed }, hooks: { logMethod: describeFirst, streamWrite: (line) => show(redactLine(line)) } };
   return pino(options, output);
 }
 
-/** An outage is told by its message; where in the program it was noticed helps nobody, and comes with every line. */
-function describeError(error: unknown): object {
-  const isOutage = error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError;
-  return isOutage ? { type: error.name, code: error.code, message: error.message } : pino.stdSerializers.err(error as Error);
+/** Before Pino sees the error, and not as its serializer: its message would be the line's as well, as it came. */
+function describeFirst(this: PinoLogger, [line, ...others]: Parameters<LogFn>, method: LogFn): void {
+  const given: unknown = line;
+  const isOfError = typeof given === 'object' && given !== null && 'err' in given;
+  method.apply(this, [isOfError ? { ...given, err: describeError(given.err) } : line, ...others]);
+}
+
+/** Pino's own serializer would make an error of what has a message. */
+function asDescribed(error: unknown): unknown {
+  return error instanceof Error ? describeError(error) : error;
 }
 
 /** For tests and tools that have nobody to tell. */

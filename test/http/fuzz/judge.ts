@@ -6,8 +6,9 @@ import type { FuzzAnswer, FuzzRequest } from './request.ts';
 /** @returns what is wrong with an answer, or null. */
 export type Judge = (request: FuzzRequest, answer: FuzzAnswer | null) => string | null;
 
-/** Of these nothing but the document is looked at; everything else that is no success has to be a refusal. */
 const UNAVAILABLE = 503;
+/** Whoever calls these may add to a request what they do not know. */
+const OPEN = /^\/(webhooks|health|metrics)/;
 
 export function createJudge(document: OpenApiDocument, operations: readonly Operation[]): Judge {
   const ajv = new Ajv2020({ strict: false });
@@ -29,13 +30,29 @@ export function createJudge(document: OpenApiDocument, operations: readonly Oper
     return check(valueOf(mediaType ?? '', body)) ? null : `the body of ${status} is not as declared: ${ajv.errorsText(check.errors)}`;
   }
 
-  return ({ method, target }, answer) => {
+  /** What is taken must be what is declared; what else is refused is no matter of this. */
+  function isAllowed({ bodySchema, declared, path }: Operation, { target, body }: FuzzRequest): boolean {
+    if (OPEN.test(path)) return true;
+    const sent = body === null ? null : valueOf('json', body.toString('utf8'));
+    const isBodyRight = bodySchema === null ? sent === null || JSON.stringify(sent) === '{}' : checkOf(bodySchema)(sent);
+    const query = [...new URLSearchParams(target.split('#', 1)[0]?.split('?').slice(1).join('?'))];
+    const isOnce = new Set(query.map(([name]) => name)).size === query.length;
+    return isBodyRight && isOnce && query.every(([name, text]) => {
+      const schema = declared.parameters?.find((one) => one.in === 'query' && one.name === name)?.schema;
+      return schema !== undefined && checkOf(schema)(schema.type === 'integer' && text !== '' ? Number(text) : text);
+    });
+  }
+
+  return (request, answer) => {
+    const { method, target } = request;
     if (answer === null) return 'no answer';
     const { status } = answer;
     if (status >= 500 && status !== UNAVAILABLE) return `status ${status}`;
     const operation = findOperation(operations, method, target) ?? (target.includes('/webhooks/') && method === 'POST' ? operations.find(({ path }) => path.startsWith('/webhooks/')) ?? null : null);
     const refused = status >= 400 && status < 500 ? contradiction(document.components.responses.Refused, method, answer) : 'only a refusal is declared where there is no route';
     if (operation === null) return refused;
+    // The body of a GET is no part of it.
+    if (status < 300 && method !== 'HEAD' && !isAllowed(operation, method === 'GET' ? { ...request, body: null } : request)) return 'what is not declared was taken';
     const responses = operation.declared.responses;
     return contradiction(responses[String(status)] ?? responses[`${String(status)[0]}XX`], method, answer);
   };
