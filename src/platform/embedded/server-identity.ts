@@ -1,4 +1,4 @@
-import { chownSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fchownSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { selfSigned } from './self-signed.ts';
 import type { ServerUser } from './server-user.ts';
@@ -24,12 +24,20 @@ const OWNER_ONLY = 0o600;
  */
 export function writeServerIdentity(folder: string, server: string, user: ServerUser | null = null): ServerIdentity {
   const { certificate, key } = selfSigned(`paynotify ${server}`);
-  const write = (name: string, text: string): string => {
-    const file = join(folder, name);
-    writeFileSync(`${file}.new`, text, { mode: OWNER_ONLY });
-    if (user !== null) chownSync(`${file}.new`, user.uid, user.gid);
-    renameSync(`${file}.new`, file);
-    return file;
-  };
-  return { certificateFile: write(CERTIFICATE_FILE, certificate), keyFile: write(KEY_FILE, key) };
+  return { certificateFile: write(join(folder, CERTIFICATE_FILE), certificate, user), keyFile: write(join(folder, KEY_FILE), key, user) };
+}
+
+/** Root writes into a folder that may be that user's: it writes through no link that lies there. */
+function write(file: string, text: string, user: ServerUser | null): string {
+  const next = `${file}.new`;
+  rmSync(next, { force: true });
+  const descriptor = openSync(next, 'wx', OWNER_ONLY);
+  try {
+    if (user !== null) fchownSync(descriptor, user.uid, user.gid);
+    writeSync(descriptor, text);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(next, file);
+  return file;
 }
