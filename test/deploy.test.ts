@@ -3,13 +3,12 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { WEBHOOK_BODY_BYTES_MAX } from '../src/modules/payments/webhook-admission.ts';
 import { ADMIN_TIMEOUT_MS } from '../src/modules/admin/admin-schemas.ts';
+import { KEEP_ALIVE_MS } from '../src/platform/http/bound-connections.ts';
 import { HANDLER_DEADLINE_MS } from '../src/platform/http/limit-handlers.ts';
 
 /** What the configurations of proxies must have in common with the program; what they do, `test/long/reverse-proxies.test.ts` tries. */
 const ROOT = resolve(import.meta.dirname, '..');
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-/** Fastify's own, in which nothing of ours is changed. */
-const KEEP_ALIVE_SECONDS = 72;
 
 const UNITS: Readonly<Record<string, number>> = { m: 1024 * 1024, MB: 1_000_000, '': 1 };
 
@@ -34,7 +33,7 @@ it.each(Object.entries(CONFIGURATIONS))('%s leaves bodies to paynotify, lets go 
   const [bodies, idles, waits] = [body === null ? [Infinity] : numbers(body), numbers(idle), numbers(wait)];
   expect(bodies.length * idles.length * waits.length).toBeGreaterThan(0);
   expect(Math.min(...bodies)).toBeGreaterThan(1.5 * WEBHOOK_BODY_BYTES_MAX);
-  expect(Math.max(...idles)).toBeLessThan(KEEP_ALIVE_SECONDS / 2);
+  expect(Math.max(...idles)).toBeLessThan(KEEP_ALIVE_MS / 2_000);
   expect(Math.min(...waits)).toBeGreaterThan((1.5 * Math.max(ADMIN_TIMEOUT_MS, HANDLER_DEADLINE_MS)) / 1000);
 });
 

@@ -31,7 +31,7 @@ const valueOf = async (metric: { get(): Promise<{ readonly values: readonly { re
 
 it.each(['GET', 'POST'])('a handler that takes too long is answered 503 in time, and its signal is aborted: %s', async (method) => {
   const ended = Promise.withResolvers<unknown>();
-  const rig = await serve((server) => server.route({ method, url: '/slow', handler: (request) => new Promise((resolve) => request.deadline.addEventListener('abort', () => {
+  const rig = await serve((server) => server.route({ method, url: '/slow', config: { takesUnknown: true }, handler: (request) => new Promise((resolve) => request.deadline.addEventListener('abort', () => {
     ended.resolve(request.deadline.reason);
     resolve({ late: true });
   })) }), DEADLINE_MS);
@@ -49,7 +49,7 @@ it('a handler that ignores its signal is counted until it ends, and reaches nobo
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let entered = 0;
   const rig = await serve((server) => {
-    server.post('/deaf', async (_request, reply) => {
+    server.post('/deaf', { config: { takesUnknown: true } }, async (_request, reply) => {
       const mine = gates[entered++];
       await mine?.promise;
       return reply.code(200).header('x-late', '1').send({ late: true });
@@ -70,7 +70,7 @@ it('a handler that ignores its signal is counted until it ends, and reaches nobo
 
 it('a route may have a time of its own', async () => {
   const handler = (request: { readonly deadline: AbortSignal }) => new Promise((resolve) => request.deadline.addEventListener('abort', () => resolve(null)));
-  const rig = await serve((server) => server.post('/short', { config: { deadlineMs: DEADLINE_MS } }, handler));
+  const rig = await serve((server) => server.post('/short', { config: { deadlineMs: DEADLINE_MS, takesUnknown: true } }, handler));
   const startedAt = performance.now();
   expect((await fetch(`${rig.url}/short`, JSON_POST)).status).toBe(503);
   expect(performance.now() - startedAt).toBeLessThan(HANDLER_DEADLINE_MS);
