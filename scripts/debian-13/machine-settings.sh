@@ -15,6 +15,8 @@ machine_environment() {
 carry_machine_settings() { # carry_machine_settings FOLDER
   local root=$1 file
   cat /etc/resolv.conf > "$root/etc/resolv.conf"
+  # The smallest system has no such file, and the name is what Erlang looks for.
+  grep -q localhost "$root/etc/hosts" 2> /dev/null || echo '127.0.0.1 localhost' >> "$root/etc/hosts"
   apt-config dump | grep '^Acquire' > "$root/etc/apt/apt.conf.d/90machine"
   for file in /etc/apt/auth.conf /etc/apt/auth.conf.d /usr/local/share/ca-certificates; do
     [ ! -e "$file" ] || cp -rL "$file" "$(dirname "$root$file")"
