@@ -52,5 +52,5 @@ function stringOf({ format, pattern, minLength = 0, maxLength = 100 }: Schema, r
   if (typeof pattern === 'string') return textOfPattern(pattern, random);
   const [least, most] = [Number(minLength), Number(maxLength)];
   const text = random.chance(0.1) ? '长'.repeat(most) : random.pick(TEXTS);
-  return [...text.padEnd(least, 'x')].slice(0, most).join('');
+  return text.padEnd(least, 'x').slice(0, most).toWellFormed();
 }
