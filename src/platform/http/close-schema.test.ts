@@ -30,6 +30,11 @@ describe('a closed schema', () => {
     expect(JSON.stringify(Open)).toBe(before);
   });
 
+  it('asks for no member that has a default', () => {
+    const closed = closeSchema(Type.Object({ page: Type.Integer({ default: 1 }), userId: Type.String() }));
+    expect(closed).toMatchObject({ required: ['userId'] });
+  });
+
   it.each<[string, TSchema]>([
     ['takes anything', Type.Object({ anything: Type.Unknown() })],
     ['takes every member', Type.Object({}, { additionalProperties: true })],

@@ -37,7 +37,8 @@ function objectOf({ properties = {}, required = [], maxProperties, minProperties
   const others = all.filter((entry) => !needed.includes(entry)).sort(() => random.next() - 0.5);
   const least = Math.max(0, Number(minProperties) - needed.length);
   const most = Math.min(others.length, Number(maxProperties ?? Infinity) - needed.length);
-  const chosen = [...needed, ...others.slice(0, least + random.below(most - least + 1))];
+  const count = random.chance(0.5) ? most : least + random.below(most - least + 1);
+  const chosen = [...needed, ...others.slice(0, count)];
   return Object.fromEntries(chosen.map(([name, schema]) => [name, validValue(schema, random)]));
 }
 
