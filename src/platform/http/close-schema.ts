@@ -3,6 +3,7 @@ import type { TSchema } from 'typebox';
 type Schema = Readonly<Record<string, unknown>>;
 
 interface ObjectSchema {
+  readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly patternProperties?: Readonly<Record<string, TSchema>>;
   readonly additionalProperties?: TSchema | boolean;
@@ -12,7 +13,8 @@ interface ObjectSchema {
 const SCALARS: readonly unknown[] = ['string', 'integer', 'number', 'boolean', 'null'];
 
 /**
- * Pure. The same schema, taking no member that it does not declare, at every depth.
+ * Pure. The same schema as it is to be asked for: taking no member that it does not declare, at every depth, and asking for
+ * none that has a default, which is put in before the request is looked at.
  * @throws Error when part of it takes anything at all, or is put together so that no part of it knows all members.
  */
 export function closeSchema(schema: TSchema): TSchema {
@@ -27,11 +29,12 @@ export function closeSchema(schema: TSchema): TSchema {
 }
 
 function closeObject(schema: TSchema): TSchema {
-  const { properties, patternProperties, additionalProperties = false } = schema as ObjectSchema;
+  const { properties, patternProperties, additionalProperties = false, required } = schema as ObjectSchema;
   if (additionalProperties === true) throw new Error(`a request's schema must not take every member: ${JSON.stringify(schema)}`);
   return changed(schema, {
     ...(properties === undefined ? {} : { properties: closeAll(properties) }),
     ...(patternProperties === undefined ? {} : { patternProperties: closeAll(patternProperties) }),
+    ...(required === undefined ? {} : { required: required.filter((name) => !('default' in (properties?.[name] ?? {}))) }),
     additionalProperties: additionalProperties === false ? false : closeSchema(additionalProperties),
   });
 }

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { seedOfRun } from '../../harness/random.ts';
 import { openSite } from '../../harness/site.ts';
+import { assertFixedRequestsAreRefused } from './fixed-requests.ts';
 import { fuzzRoutes } from './fuzz-routes.ts';
 import { PERSON } from './hostile-request.ts';
 import { makeKnownThings } from './known-things.ts';
@@ -15,7 +16,9 @@ export async function assertAnswersAreDeclared(cases: number): Promise<void> {
   const site = await openSite();
   try {
     await (await site.start()).ready;
-    const { failures, neverSucceeded, ...counts } = await fuzzRoutes(site, await makeKnownThings(site), cases, seed);
+    const things = await makeKnownThings(site);
+    await assertFixedRequestsAreRefused(site, things);
+    const { failures, neverSucceeded, ...counts } = await fuzzRoutes(site, things, cases, seed);
     console.log(`requests to every route: ${JSON.stringify({ seed, failed: failures.length, neverSucceeded, ...counts })}`);
     expect(failures.slice(0, FAILURES_SHOWN_MAX).join('\n\n')).toBe('');
     expect(neverSucceeded.length).toBeLessThanOrEqual(NEVER_SUCCEEDED_MAX);

@@ -68,7 +68,7 @@ function signedWebhook(random: Random, site: Site, { known }: KnownThings): Fuzz
   const payNo = random.chance(0.7) ? random.pick(known('payNo', WEBHOOK)) : `unknown${random.below(1_000_000)}`;
   const facts = { payNo, amount: random.pick(['19900', '1']), currency: 'CNY', tradeNo: `trade-${payNo}`, paidAt: new Date(), notificationId: `msg_${random.below(1_000_000)}` };
   const { path, headers, body } = signNotification(key, { kind: 'succeeded', ...facts });
-  return { what: '', method: 'POST', target: path, headers: { ...headers }, body: Buffer.from(body as string) };
+  return { what: '', method: 'POST', target: path, headers: { ...headers }, body: Buffer.from(body) };
 }
 
 function shown({ method, target, headers, body }: FuzzRequest): string {

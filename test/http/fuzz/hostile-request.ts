@@ -17,6 +17,15 @@ type Mutate = (request: FuzzRequest, operation: Operation, random: Random, token
 const anyText = (random: Random): string => random.pick(TEXTS);
 const anyValue = (random: Random): unknown => (random.chance(0.5) ? anyText(random) : random.pick(VALUES));
 
+/** Often what is odd for just this kind of value: the edge of it, and not merely another kind. */
+function oddFor(value: unknown, random: Random): unknown {
+  if (typeof value === 'string' && random.chance(0.7)) {
+    if (/^\d{4}-\d\d-\d\dT/.test(value)) return random.pick(TIMES);
+    if (/^\d+$/.test(value)) return random.pick(NUMBERS);
+  }
+  return anyValue(random);
+}
+
 /** @returns every object and list of a value, itself included. */
 function holdersIn(value: unknown): Record<string, unknown>[] {
   if (typeof value !== 'object' || value === null) return [];
@@ -35,7 +44,8 @@ function setText(request: FuzzRequest, text: string | Buffer): void {
 
 const nested = (depth: number, inner: string): string => `${'['.repeat(depth)}${inner}${']'.repeat(depth)}`;
 
-const BODIES: Readonly<Record<string, Mutate>> = {
+/** What a mistake sends as well as malice. */
+const MEMBERS: Readonly<Record<string, Mutate>> = {
   'an undeclared member': (request, _operation, random) =>
     changeBody(request, (body) => {
       const holder = random.pick([...holdersIn(body), {}]);
@@ -51,9 +61,13 @@ const BODIES: Readonly<Record<string, Mutate>> = {
   'another value': (request, _operation, random) =>
     changeBody(request, (body) => {
       const holder = random.pick([...holdersIn(body), {}]);
-      holder[random.pick([...Object.keys(holder), 'x'])] = anyValue(random);
+      const name = random.pick([...Object.keys(holder), 'x']);
+      holder[name] = oddFor(holder[name], random);
       return body;
     }),
+};
+
+const BODIES: Readonly<Record<string, Mutate>> = {
   'something else as a whole': (request, _operation, random) => setText(request, JSON.stringify(anyValue(random))),
   'a list around it': (request) => changeBody(request, (body) => [body]),
   'every member twice': (request) => setText(request, (request.body ?? Buffer.from('{}')).toString('utf8').replace(/^\{(.+)\}$/s, '{$1,$1}')),
@@ -87,7 +101,7 @@ const URLS: Readonly<Record<string, Mutate>> = {
   'an undeclared parameter': (request, _operation, random) => addQuery(request, `${encoded(random.pick([...NAMES, '_', 'foo']).slice(0, 200))}=${random.pick(['1', '', 'a'])}`),
   'a parameter twice, or as a list': (request, { declared }, random) => {
     const name = random.pick([...(declared.parameters ?? []).filter((one) => one.in === 'query').map((one) => one.name), 'limit']);
-    addQuery(request, random.pick([`${name}=1&${name}=2`, `${name}=1&${name}=1`, `${name}[]=1`, `${name}[$ne]=1`, `${name}.x=1`, `${name}`]));
+    addQuery(request, random.pick([`${name}=1&${name}=2`, `${name}=1&${name}=1`, `${name}[]=1`, `${name}[$ne]=1`, `${name}.x=1`, name]));
   },
   'an odd value of a parameter': (request, { declared }, random) => {
     const name = random.pick([...(declared.parameters ?? []).filter((one) => one.in === 'query').map((one) => one.name), 'before']);
@@ -130,7 +144,7 @@ const HEADERS: Readonly<Record<string, Mutate>> = {
 /** Makes a valid request wrong in one way, now and then in two. */
 export function makeHostile(request: FuzzRequest, operation: Operation, random: Random, tokens: Tokens): void {
   for (let n = random.chance(0.2) ? 2 : 1; n > 0; n--) {
-    const kinds = Object.entries(random.pick([...(operation.method === 'GET' ? [URLS, URLS] : [BODIES, BODIES, BODIES, URLS]), HEADERS]));
+    const kinds = Object.entries(random.pick([...(operation.method === 'GET' ? [URLS, URLS] : [MEMBERS, MEMBERS, MEMBERS, BODIES, BODIES, URLS]), HEADERS]));
     const [what, mutate] = random.pick(kinds);
     try {
       mutate(request, operation, random, tokens);

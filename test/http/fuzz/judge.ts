@@ -61,7 +61,8 @@ export function createJudge(document: OpenApiDocument, operations: readonly Oper
 function valueOf(mediaType: string, body: string): unknown {
   if (!mediaType.endsWith('json')) return body;
   try {
-    return JSON.parse(body);
+    // A byte order mark may be ignored (RFC 8259, 8.1), and is.
+    return JSON.parse(body.replace(/^\ufeff/, ''));
   } catch {
     return undefined;
   }

@@ -39,6 +39,9 @@ export async function makeKnownThings(site: Site): Promise<KnownThings> {
     provider: site.signingKeys.map(({ provider }) => provider),
     account: ['demo'],
     currency: ['CNY'],
+    price: ['4500', '0', '1'],
+    // The other kind needs a selection that no order was placed for yet.
+    orderType: ['60202'],
   };
   const known: KnownValues = (name, path) => {
     if (name === 'id') return Object.entries(ids).find(([list]) => path.includes(`/${list}/`))?.[1] ?? [];

@@ -53,12 +53,13 @@ function tokenOf({ token }: Operation, tokens: Tokens): { authorization?: string
   return { authorization: `Bearer ${token === 'adminToken' ? tokens.admin : tokens.service}` };
 }
 
-function withKnown(body: unknown, { path }: Operation, random: Random, known: KnownValues): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+function withKnown(body: unknown, operation: Operation, random: Random, known: KnownValues): unknown {
+  if (Array.isArray(body)) return body.map((item) => withKnown(item, operation, random, known));
+  if (typeof body !== 'object' || body === null) return body;
   return Object.fromEntries(
     Object.entries(body).map(([name, value]) => {
-      const values = known(name, path);
-      return [name, typeof value === 'string' && values.length > 0 && random.chance(0.8) ? random.pick(values) : value];
+      const values = known(name, operation.path);
+      return [name, typeof value === 'string' && values.length > 0 && random.chance(0.8) ? random.pick(values) : withKnown(value, operation, random, known)];
     }),
   );
 }

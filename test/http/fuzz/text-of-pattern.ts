@@ -8,6 +8,7 @@ const ANY = 'abcXYZ019._-';
 export function textOfPattern(pattern: string, random: Random): string {
   let at = 0;
   const peek = (): string => pattern[at] ?? '';
+  const pickLetter = (letters: string): string => letters.charAt(random.below(letters.length));
 
   function alternatives(): string {
     const branches: string[] = [];
@@ -43,9 +44,9 @@ export function textOfPattern(pattern: string, random: Random): string {
       at++;
       return text;
     }
-    if (letter === '[') return random.pick([...classOf()]);
-    if (letter === '\\') return random.pick([...escaped(pattern[at++] ?? '')]);
-    return letter === '.' ? random.pick([...ANY]) : letter;
+    if (letter === '[') return pickLetter(classOf());
+    if (letter === '\\') return pickLetter(escaped(pattern[at++] ?? ''));
+    return letter === '.' ? pickLetter(ANY) : letter;
   }
 
   function classOf(): string {

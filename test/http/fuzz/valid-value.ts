@@ -37,7 +37,8 @@ function objectOf({ properties = {}, required = [], maxProperties, minProperties
   const others = all.filter((entry) => !needed.includes(entry)).sort(() => random.next() - 0.5);
   const least = Math.max(0, Number(minProperties) - needed.length);
   const most = Math.min(others.length, Number(maxProperties ?? Infinity) - needed.length);
-  const chosen = [...needed, ...others.slice(0, least + random.below(most - least + 1))];
+  const count = random.chance(0.5) ? most : least + random.below(most - least + 1);
+  const chosen = [...needed, ...others.slice(0, count)];
   return Object.fromEntries(chosen.map(([name, schema]) => [name, validValue(schema, random)]));
 }
 
@@ -52,5 +53,5 @@ function stringOf({ format, pattern, minLength = 0, maxLength = 100 }: Schema, r
   if (typeof pattern === 'string') return textOfPattern(pattern, random);
   const [least, most] = [Number(minLength), Number(maxLength)];
   const text = random.chance(0.1) ? '长'.repeat(most) : random.pick(TEXTS);
-  return [...text.padEnd(least, 'x')].slice(0, most).join('');
+  return text.padEnd(least, 'x').slice(0, most).toWellFormed();
 }
