@@ -79,8 +79,8 @@ export interface App {
 }
 
 const VERSION = '0.1.0';
-/** Consumers hold one transaction each at most; the rest is for operators. */
-const DATABASE_POOL_SIZE = 10;
+/** Workers hold a connection each at most, ten in all; the rest is for operators, who may wait for each other. */
+const DATABASE_POOL_SIZE = 16;
 /** The shop's requests are short; workers and they do not wait for each other. */
 const REQUEST_POOL_SIZE = 8;
 /** A dependency that does not answer a look within this time counts as away. */
