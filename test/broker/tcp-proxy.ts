@@ -6,6 +6,8 @@ export interface TcpProxy {
   readonly url: string;
   /** Ends all connections at once, without a word to either side. */
   cut(): void;
+  /** So many bytes of what clients say still arrive; then everything is cut. */
+  cutAfter: number;
   /** While true, what the server says is thrown away; what the client says still arrives. */
   swallowAnswers: boolean;
   /** While true, new connections are refused at once. */
@@ -16,13 +18,18 @@ export interface TcpProxy {
 export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   const target = new URL(targetUrl);
   const pairs = new Set<readonly [Socket, Socket]>();
-  const state = { swallowAnswers: false, refuse: false };
+  const state = { swallowAnswers: false, refuse: false, cutAfter: Infinity };
   const server = createServer((client) => {
     if (state.refuse) return void client.destroy();
     const upstream = connect(Number(target.port), target.hostname);
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    client.on('data', (chunk) => upstream.write(chunk));
+    client.on('data', (chunk) => {
+      state.cutAfter -= chunk.length;
+      if (state.cutAfter > 0) return void upstream.write(chunk);
+      state.cutAfter = Infinity;
+      cut();
+    });
     upstream.on('data', (chunk) => state.swallowAnswers || client.write(chunk));
     for (const socket of pair) {
       socket.on('error', () => undefined);
