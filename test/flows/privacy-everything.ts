@@ -135,7 +135,7 @@ async function askShopBadly(stage: Stage): Promise<void> {
     ['POST', '/orders', service, `{"userId":"${mark('half')}`],
     ['POST', '/orders', service, `[${mark('no JSON')}]`],
     ['POST', '/orders', service, JSON.stringify({ userId: `${mark('with blank')} x`, orderType: mark('order type'), items: mark('items') })],
-    ['POST', '/learning/selections', service, JSON.stringify({ userId: { openid: mark('object') }, [mark('unknown member')]: 1 })],
+    ['POST', '/learning/selections', service, JSON.stringify({ userId: { openid: mark('object') }, nickname: mark('member that is not declared') })],
     ['POST', '/learning/selections', service, `{"__proto__":{"email":"${mark('prototype')}"}}`],
     ['POST', '/learning/selections', service, JSON.stringify({ userId: `${mark('nul')}\0`, courseId: 'x' })],
     ['PUT', '/learning/courses/c1', service, `"${mark('large').repeat(5_000)}"`],

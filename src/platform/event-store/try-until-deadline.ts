@@ -54,6 +54,8 @@ export async function tryUntilDeadline<T>(slot: ConnectionSlot, limits: Limits, 
   const endsAt = performance.now() + deadlineMs;
   const timeoutMs = (): number => Math.max(1, Math.min(ATTEMPT_TIMEOUT_MS, endsAt - performance.now()));
   let uncertain = false;
+  // What the store has said tells more than that the last attempt, which had less time, was not answered.
+  let said: unknown = null;
   for (let attempts = 1; ; attempts++) {
     const connection = await slot.current();
     connection.waitingSince[answers] ??= performance.now();
@@ -74,10 +76,11 @@ export async function tryUntilDeadline<T>(slot: ConnectionSlot, limits: Limits, 
         throw kind === 'refused' && uncertain ? new GaveUpError(attempts, uncertain, error) : error;
       }
       uncertain ||= !wasNotTaken(error);
+      if (!isSilence(error)) said = error;
       slot.noteFailure();
       if (kind === 'away' && isUseless(connection, error, answers)) slot.replace(connection);
       const hasTime = performance.now() + RETRY_DELAY_MS < endsAt;
-      if (!hasTime || slot.awayForMs() > deadlineMs) throw new GaveUpError(attempts, uncertain, error);
+      if (!hasTime || slot.awayForMs() > deadlineMs) throw new GaveUpError(attempts, uncertain, said ?? error);
       await pause(RETRY_DELAY_MS, signal);
     }
   }
@@ -108,8 +111,11 @@ function noteAnswer(slot: ConnectionSlot, connection: Connection, answers: Limit
  * caller had little time left says little: it counts when nothing was answered for as long as an attempt may take.
  */
 function isUseless({ waitingSince }: Connection, error: unknown, answers: Limits['answers']): boolean {
-  const reason = error instanceof NotReachedError ? error.cause : error;
-  if (!(reason instanceof DeadlinePassedError)) return true;
+  if (!isSilence(error)) return true;
   const since = waitingSince[answers];
   return since !== null && performance.now() - since >= ATTEMPT_TIMEOUT_MS - TIMER_EARLY_MAX_MS;
+}
+
+function isSilence(error: unknown): boolean {
+  return (error instanceof NotReachedError ? error.cause : error) instanceof DeadlinePassedError;
 }
