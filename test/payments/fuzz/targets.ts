@@ -144,7 +144,8 @@ function alipayTarget(): Target {
       return { ...request, body: Buffer.from(new URLSearchParams([...fields]).toString()) };
     });
   const signWith = (algorithm: string, fields: Map<string, string>): string => sign(algorithm, Buffer.from(signedText(fields)), first.privateKey).toString('base64');
-  const entries = (body: Buffer): string[] => [...new URLSearchParams(body.toString('latin1'))].map(([name, value]) => `${name}=${value}`).sort();
+  // An empty parameter is none: some of the provider's libraries sign it, and some leave it out.
+  const entries = (body: Buffer): string[] => [...new URLSearchParams(body.toString('latin1'))].filter(([, value]) => value !== '').map(([name, value]) => `${name}=${value}`).sort();
   return {
     provider: 'alipay',
     account: accountOf({
