@@ -45,8 +45,8 @@ function makeCase({ genuine, forged, mutations }: Target, random: Random): Case 
 
 /** @returns what is wrong with believing this, or null. */
 function wrongBelief(target: Target, { received, now }: Case): string | null {
-  const { genuine, freshness } = target;
-  if (!genuine.some((signed) => target.isAsSigned(received, signed))) return 'nobody has signed this';
+  const { genuine, alsoSigned = [], freshness } = target;
+  if (![...genuine, ...alsoSigned].some((signed) => target.isAsSigned(received, signed))) return 'nobody has signed this';
   if (freshness === null) return null;
   const ageSeconds = Math.floor(now.getTime() / 1000) - freshness.of(received);
   return Math.abs(ageSeconds) <= freshness.secondsMax ? null : `it is ${ageSeconds} s old`;

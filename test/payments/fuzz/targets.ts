@@ -14,6 +14,8 @@ export interface Target {
   readonly account: ProviderAccount;
   /** Signed with either of the account's active keys. */
   readonly genuine: readonly SentRequest[];
+  /** What a change of the forged ones may come to that is signed as well: sent under the name of another key, and then under its own. */
+  readonly alsoSigned?: readonly SentRequest[];
   /** Whole and well-formed, but signed with a key or in a way that the account does not believe. */
   readonly forged: readonly SentRequest[];
   /** One is picked for each change: those of the body, of the headers where they are signed, of the format. */
@@ -188,6 +190,7 @@ function wechatpayTarget(): Target {
       const signed = `${headerOf(request, 'wechatpay-timestamp')}\n${headerOf(request, 'wechatpay-nonce')}\n${request.body.toString()}\n`;
       return withHeader(request, 'wechatpay-signature', () => sign(algorithm, Buffer.from(signed), first.privateKey).toString('base64'));
     });
+  const misnamed = sendAll([key(first, serials[1])]);
   return {
     provider: 'wechatpay',
     account: accountOf({
@@ -196,8 +199,10 @@ function wechatpayTarget(): Target {
       apiV3Keys: [{ id: 'v3', key: apiV3Key }],
     }),
     genuine,
+    alsoSigned: misnamed.map((request) => withHeader(request, 'wechatpay-serial', () => serials[0])),
     forged: [
-      ...sendAll([key(expired, serials[2]), key(foreign, serials[0]), key(first, serials[1]), key(foreign, 'PUB_KEY_ID_09')]),
+      ...misnamed,
+      ...sendAll([key(expired, serials[2]), key(foreign, serials[0]), key(foreign, 'PUB_KEY_ID_09')]),
       ...resign('RSA-SHA1'),
       ...resign('RSA-SHA512'),
       ...genuine.map((request) => withHeader(request, 'wechatpay-signature', (signature) => `WECHATPAY/SIGNTEST/${signature}`)),
