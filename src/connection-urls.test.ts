@@ -148,6 +148,31 @@ describe('options of the event store', () => {
   });
 });
 
+it.each([
+  ['postgresql://user@/db?host=/var/run/postgresql', { host: '/var/run/postgresql', user: 'user', password: undefined }],
+  ['postgresql://user:p%40ss@/db?host=%2Fvar%2Frun%2Fpostgresql&port=5433', { host: '/var/run/postgresql', port: 5433, user: 'user', password: 'p@ss' }],
+  ['postgresql:///db?host=/run/postgresql&user=u', { host: '/run/postgresql', user: 'u' }],
+  ['postgresql://u:p@%2Fvar%2Frun%2Fpostgresql/db', { host: '/var/run/postgresql', user: 'u', password: 'p' }],
+  ['postgres://u:p@[::1]:5433/db?application_name=me@host&sslmode=disable', { host: '::1', port: 5433, user: 'u', password: 'p' }],
+  ['postgres://u%40server:p@h/db?sslmode=no-verify', { host: 'h', user: 'u@server', password: 'p' }],
+])('a database\'s URL in another of its usual forms is taken and read as it was meant: %s', (url, meant) => {
+  expect(complaint('DATABASE_URL', url)).toBeNull();
+  const { host, port, user, password, database } = new pg.Client(sessionSettings(url, {}).connection);
+  expect({ host, port, user, password: password ?? undefined, database }).toMatchObject({ ...meant, database: 'db' });
+});
+
+it.each([
+  ['RABBITMQ_URL', `amqp://u:p@h/v?name=my@app`, null],
+  // A password with both an unencoded @ and an unencoded ?, and one with ? alone.
+  ['DATABASE_URL', `postgresql://u:p@${SECRET}?x@h/db`, 'must be a URL whose parts'], ['DATABASE_URL', `postgresql://u:${SECRET}?x=y@h/db`, 'must be a URL whose parts'],
+  ['RABBITMQ_URL', `amqp://u@/v?host=/tmp`, 'must be a URL that names a host'], ['EVENTSTORE_URL', 'esdb://u:p@/?tls=false', 'must be a URL that names a host'],
+])('%s: %s', (variable, url, says) => {
+  const said = complaint(variable, url);
+  if (says === null) expect(said).toBeNull();
+  else expect(said).toContain(`${variable} ${says}`);
+  expect(holdsAPiece(said ?? '')).toBe(false);
+});
+
 it.each(Object.values(SETTINGS).filter((setting) => 'secret' in setting).map(({ variable }) => variable))('whatever of another kind is given as %s, no part of it is told', (variable) => {
   for (const value of [`{"accounts":[{"secret":"${SECRET}"}]}`, `[\n"${SECRET}"]`, `${SECRET}\n${SECRET}`]) expect(holdsAPiece(complaint(variable, value) ?? SECRET), value).toBe(false);
 });

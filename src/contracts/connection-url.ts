@@ -9,13 +9,30 @@ const TOLD_APART =
 
 /** Pure. @returns what is wrong, as the end of a sentence that begins with the variable's name; null when nothing is. */
 export function urlProblem(text: string, schemes: readonly string[]): string | null {
-  const scheme = /^([a-z+]+):\/\/[^/]/.exec(text)?.[1];
+  const scheme = /^([a-z+]+):\/\/./.exec(text)?.[1];
   if (scheme === undefined || !schemes.includes(scheme)) return `must be a URL that begins with ${schemes.map((name) => `${name}://`).join(' or ')}`;
   const [, authority = '', rest = ''] = /^[^/]+:\/\/([^/?#]*)(.*)$/s.exec(text) ?? [];
-  if (/[@#]/.test(rest) || authority.split('@').length > 2 || /\s/.test(text) || !isEncoded(authority) || !isEncoded(rest.replace(/\?.*$/s, ''))) return TOLD_APART;
-  if (/(?:^|@)(?::\d*)?$/.test(authority)) return 'must be a URL that names a host behind user and password';
+  const [, path = '', query = ''] = /^([^?]*)(?:\?(.*))?$/s.exec(rest) ?? [];
+  if (/[@#]/.test(path) || !isToldApart(query, authority) || authority.split('@').length > 2 || /\s/.test(text) || !isEncoded(authority) || !isEncoded(path)) return TOLD_APART;
+  if (/(?:^|@)(?::\d*)?$/.test(authority) && !namesSocket(scheme, query)) return 'must be a URL that names a host behind user and password';
   if (scheme.startsWith('esdb')) return eventStoreProblem(authority, rest);
-  return URL.canParse(text) ? null : TOLD_APART;
+  return URL.canParse(withHost(text)) ? null : TOLD_APART;
+}
+
+/** An `@` in an option is one when another has ended the password before it, and what it is in reads as options. */
+function isToldApart(query: string, authority: string): boolean {
+  if (query.includes('#')) return false;
+  return !query.includes('@') || (authority.includes('@') && query.split('&').every((pair) => /^[\w.-]+=/.test(pair)));
+}
+
+/** PostgreSQL's own URLs may leave the host to an option: `postgresql://user@/database?host=/var/run/postgresql`. */
+function namesSocket(scheme: string, query: string): boolean {
+  return scheme.startsWith('postgres') && /(?:^|&)host=[^&]/.test(query);
+}
+
+/** For parsers of URLs, which know no user without a host. The clients take that of the options then. */
+export function withHost(text: string): string {
+  return text.replace(/^([^/]+:\/\/[^/?#]*@)(?=[/?])/, '$1localhost');
 }
 
 function isEncoded(text: string): boolean {

@@ -126,6 +126,15 @@ describe('a server that is away', () => {
     expect(pids).not.toContain(await backendOf(db));
   });
 
+  it('is not what an idle connection is taken for, however short the silence that a call bears', async () => {
+    const lost: string[] = [];
+    const db = connect({ poolSizeMax: 1, silenceMaxMs: 300, onConnectionLost: ({ message }) => lost.push(message) });
+    const backend = await backendOf(db);
+    await wait(900);
+    expect(await backendOf(db)).toBe(backend);
+    expect(lost).toEqual([]);
+  });
+
   it('is what a full pool and a slow statement are taken for', async () => {
     const db = connect({ poolSizeMax: 1, statementTimeoutMs: 6_500 });
     const slow = outcome(db.$queryRaw`SELECT pg_sleep(30)::text`);

@@ -1,4 +1,4 @@
-import { lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from 'rabbitmq-client';
 import { describe, expect, test, vi } from 'vitest';
@@ -52,16 +52,18 @@ describe('the private RabbitMQ', () => {
 
   const waiting = (url: string) => connected(url, async (connection) => (await connection.basicGet({ queue: queue.queue, noAck: false }))?.body as unknown);
 
-  test('keeps a confirmed message over kill -9 of the broker and over kill -9 of the application', async () => {
-    const path = freshPath();
-    const first = await application(path);
-    const { url, pid } = first.running[0] ?? { url: '', pid: 0 };
-    await publish(url, 'to be kept');
+  test('keeps a confirmed message over kill -9 of the broker and over kill -9 of the application, and when the data directory is moved', async () => {
+    const [former, path] = [freshPath(), freshPath()];
+    const first = await application(former);
+    const { url: formerUrl, pid } = first.running[0] ?? { url: '', pid: 0 };
+    await publish(formerUrl, 'to be kept');
     // A quorum queue younger than a second may lose its registration in a crash; the application waits for it as well.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     process.kill(pid, 'SIGKILL');
-    await untilNothingRunsIn(path);
+    await untilNothingRunsIn(former);
     await kill(first.child);
+    renameSync(former, path);
+    const url = formerUrl.replace(encodeURIComponent(former), encodeURIComponent(path));
     if (IS_ROOT) giveAllToRoot(join(path, 'rabbitmq'));
 
     const second = await application(path);

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { withHost } from '../../contracts/connection-url.ts';
 import { ConfigError } from '../../contracts/errors.ts';
 import { parseServerOptions } from './server-options.ts';
 
@@ -48,7 +49,7 @@ const REQUIRED = {
  * @throws TypeError when `databaseUrl` is not a URL; ConfigError when its options name another schema than it does.
  */
 export function sessionSettings(databaseUrl: string, limits: Readonly<Record<string, string>>): SessionSettings {
-  const url = new URL(databaseUrl);
+  const url = new URL(withHost(databaseUrl));
   const schema = url.searchParams.get('schema') ?? 'public';
   url.searchParams.delete('schema');
   const { values, rest } = parseServerOptions(url.searchParams.get('options') ?? '');

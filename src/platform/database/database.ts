@@ -73,6 +73,9 @@ export function connectDatabase(databaseUrl: string, options: DatabaseOptions): 
   const pool = new pg.Pool({ ...settings.connection, connectionTimeoutMillis: connectTimeoutMs, max: poolSizeMax, onConnect: preparing(settings, silenceMaxMs) });
   // Without a listener, the loss of an idle connection would end the process.
   pool.on('error', (error) => onConnectionLost(withoutClient(error)));
+  // An idle connection is silent, and may be so for longer than a request may wait.
+  pool.on('acquire', (client) => endWhenSilent(client, silenceMaxMs));
+  pool.on('release', (_error, client) => endWhenSilent(client, NEVER));
   return new PrismaClient({
     adapter: new PrismaPg(pool, { schema: settings.schema, disposeExternalPool: true }),
     transactionOptions: { maxWait: connectTimeoutMs, timeout: transactionTimeoutMs },
@@ -91,7 +94,6 @@ function preparing(settings: SessionSettings, silenceMaxMs: number): (client: pg
     if (performance.now() >= lookAgainAtMs) looking ??= refuseSharedSession(client, settings).then(() => void (lookAgainAtMs = performance.now() + POOLER_LOOK_INTERVAL_MS)).finally(() => (looking = null));
     await looking;
     await prepareSession(client, settings);
-    endWhenSilent(client, silenceMaxMs);
   };
 }
 
@@ -101,7 +103,10 @@ function withoutClient(error: Error): Error {
   return error;
 }
 
-/** The pool closes idle connections long before, so silence here means an answer that does not come. */
+/** Of a socket's timeout. */
+const NEVER = 0;
+
+/** While somebody has the connection, silence means an answer that does not come. */
 function endWhenSilent(client: pg.ClientBase, silenceMaxMs: number): void {
   const { stream } = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection;
   stream.removeAllListeners('timeout').setTimeout(silenceMaxMs, () => stream.destroy());

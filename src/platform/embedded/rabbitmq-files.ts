@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RabbitMqBinaries } from './rabbitmq-binaries.ts';
+import { BROKER_DATA } from './rabbitmq-folder.ts';
 import { BASE_ENVIRONMENT } from './server-environment.ts';
 import { makeFolderFor, writeFor, type Owner } from './server-files.ts';
 import { CERTIFICATE_FILE, KEY_FILE } from './server-identity.ts';
@@ -39,7 +40,7 @@ const HOME_LINK = 'program';
 export function writeBrokerFiles(folder: string, ports: BrokerPorts, { home }: RabbitMqBinaries, owner: Owner | null): string {
   rmSync(join(folder, HOME_LINK), { force: true });
   if (home !== null) symlinkSync(home, join(folder, HOME_LINK));
-  for (const name of ['home', 'mnesia', 'log']) makeFolderFor(owner, join(folder, name));
+  for (const name of ['home', BROKER_DATA, 'log']) makeFolderFor(owner, join(folder, name));
   const password = secret(join(folder, 'password'), owner);
   // Erlang refuses a cookie that anybody but its owner may read.
   secret(join(folder, 'home/.erlang.cookie'), owner);
@@ -74,7 +75,8 @@ export function brokerEnvironment(folder: string, ports: BrokerPorts, programs: 
     ...(programs.home === null ? {} : { RABBITMQ_SCRIPTS_DIR: `${HOME_LINK}/sbin` }),
     RABBITMQ_CONF_ENV_FILE: join(folder, 'no-such-file'),
     RABBITMQ_NODENAME: NODE_NAME,
-    RABBITMQ_MNESIA_BASE: join(folder, 'mnesia'),
+    // Below the working directory: each queue notes where its files are, and is lost to RabbitMQ 3.10 once they are elsewhere.
+    RABBITMQ_MNESIA_BASE: BROKER_DATA,
     RABBITMQ_LOG_BASE: join(folder, 'log'),
     RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
     RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'advanced.config'),

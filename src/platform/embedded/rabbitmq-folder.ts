@@ -1,12 +1,12 @@
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../observe/logger.ts';
-import { causeOfEnd } from './cause-of-end.ts';
 
 /*
  * A private broker's data is only ever a copy: what was published stands in the event store, what was applied in the
  * database, and the reconciler sends again whatever a module's ledger lacks. So data that another release wrote and the
- * installed one refuses need not stop anything: it is renamed, and the broker begins anew.
+ * installed one refuses, or that was written for another folder, need not stop anything: it is renamed, and the broker
+ * begins anew.
  *
  * RabbitMQ takes over the data of older releases only step by step, each with its feature flags enabled before the next
  * (their "Required feature flags"); from Debian 12 to 13 it goes from 3.10 to 4.0 in one, and back it never goes.
@@ -44,15 +44,32 @@ export function writeRelease(folder: string, release: string): void {
   renameSync(`${file}.new`, file);
 }
 
-/** Renames the data and says so. No broker may be running in the folder. */
-export function setDataAside(folder: string, output: string, log: Logger, now = new Date()): void {
+/** The places of a quorum queue's files, as Erlang writes a text: in pieces where it is long, and otherwise than this where it has other letters. */
+const PLACE = /\bdata_dir =>\s+((?:"[ !#-[\]-~]*"\s*)+),/;
+
+/**
+ * Where the data's queues say that they lie, when that is another folder: RabbitMQ 3.10 opens none of them then, and goes on
+ * without. What is written now names no absolute place (rabbitmq-files.ts); data of before that, moved or copied, does.
+ * @returns null when it is where it was, or does not tell.
+ */
+export function formerFolder(folder: string): string | null {
+  const places = globSync('*/quorum/*/*/config', { cwd: join(folder, BROKER_DATA) }).map((name) => {
+    const [, pieces = ''] = PLACE.exec(readFileSync(join(folder, BROKER_DATA, name), 'latin1')) ?? [];
+    return pieces.split('"').filter((_, at) => at % 2 === 1).join('');
+  });
+  const elsewhere = places.find((place) => place.startsWith('/') && !place.startsWith(`${folder}/`));
+  return elsewhere?.replace(/\/[^/]+\/[^/]+\/quorum\/[^/]+$/, '') ?? null;
+}
+
+/** Renames the data and says so. No broker may be running in the folder. @param cause why it cannot be used. */
+export function setDataAside(folder: string, cause: string, log: Logger, now = new Date()): void {
   const setAside = `${BROKER_DATA}.set-aside-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   const wrote = readRelease(folder);
   renameSync(join(folder, BROKER_DATA), join(folder, setAside));
   rmSync(join(folder, RELEASE_FILE), { force: true });
   log.warn(
-    { event: 'rabbitmq.data-set-aside', folder, setAside, wrote, cause: causeOfEnd(output) },
-    `the private RabbitMQ refuses data of another release; it is kept as ${setAside}, a new broker begins, and what modules lack is sent again`,
+    { event: 'rabbitmq.data-set-aside', folder, setAside, wrote, cause },
+    `the private RabbitMQ cannot use the data that is there; it is kept as ${setAside}, a new broker begins, and what modules lack is sent again`,
   );
   const kept = readdirSync(folder).filter((name) => name.startsWith(`${BROKER_DATA}.set-aside-`)).sort();
   for (const name of kept.slice(0, -SET_ASIDE_KEPT_MAX)) rmSync(join(folder, name), { recursive: true, force: true });

@@ -12,7 +12,7 @@ import { startGuarded, type Guarded } from './guardian.ts';
 import { clearLeftovers, isGone } from './leftovers.ts';
 import { rabbitMqBinaries, type RabbitMqBinaries } from './rabbitmq-binaries.ts';
 import { PULSE, servesNobody, type Pulse } from './rabbitmq-pulse.ts';
-import { readRelease, refusesForeignData, setDataAside, writeRelease } from './rabbitmq-folder.ts';
+import { formerFolder, readRelease, refusesForeignData, setDataAside, writeRelease } from './rabbitmq-folder.ts';
 import { BROKER_USER, brokerEnvironment, writeBrokerFiles, type BrokerPorts } from './rabbitmq-files.ts';
 import { isFree } from './ports.ts';
 import { writeServerIdentity } from './server-identity.ts';
@@ -26,7 +26,7 @@ import { asUser, serverUser, type ServerUser, type UserCommand } from './server-
  *   1. a broker left over by a killed application ends, and what root may have written is given to whom it runs as,
  *   2. the port mapper starts first and as a child of ours (else the broker starts one that outlives everything),
  *   3. the broker starts, recovers its queues, and opens its AMQP port last: that is when it is ready,
- *   4. data that another release wrote and this one refuses is set aside, and the broker begins anew (rabbitmq-folder.ts).
+ *   4. data that another release wrote and this one refuses, or that was written for another folder, is set aside, and the broker begins anew (rabbitmq-folder.ts).
  * Order of stopping: the broker, then its port mapper.
  */
 export interface EmbeddedRabbitMq {
@@ -74,6 +74,8 @@ export async function startEmbeddedRabbitMq({ directory, port, log, pulse = PULS
   const folder = directory.folder('rabbitmq');
   await clearLeftovers(folder, { programs: PROGRAMS, stopSignal: 'SIGTERM', stopLimitMs: STOP_LIMIT_MS + 2_000 }, log);
   const site: Site = { folder, programs, pulse, user: serverUser('RabbitMQ', folder, [programs.erl, '-version']) };
+  const former = formerFolder(folder);
+  if (former !== null) setDataAside(folder, `its queues were written for ${former}, and it has been moved or copied since`, log);
   for (let attempt = 1; ; attempt++) {
     const ports = await takePorts(directory, port);
     const outcome = await tryStart(site, ports);
@@ -83,7 +85,7 @@ export async function startEmbeddedRabbitMq({ directory, port, log, pulse = PULS
     }
     if (attempt >= ATTEMPTS_MAX) throw new EmbeddedServiceError(outcome.refusal);
     if (/eaddrinuse|address already in use|in use by another node/i.test(outcome.output)) for (const name of PORT_NAMES) directory.ports.forget(name);
-    else if (refusesForeignData(outcome.output, { wrote: readRelease(folder), installed: programs.release })) setDataAside(folder, outcome.output, log);
+    else if (refusesForeignData(outcome.output, { wrote: readRelease(folder), installed: programs.release })) setDataAside(folder, causeOfEnd(outcome.output), log);
     else throw new EmbeddedServiceError(outcome.refusal);
   }
 }
