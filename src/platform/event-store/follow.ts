@@ -25,6 +25,8 @@ export async function follow(connection: Connection, from: Position, selection: 
   if (signal.aborted) return;
   const verify = (): Promise<void> | undefined => handlers.verify?.(readerOn(connection, LIVENESS_TIMEOUT_MS));
   await verify()?.catch(unverified);
+  // A signal that was given meanwhile does not come again.
+  if (signal.aborted) return;
   const ended = Promise.withResolvers<undefined>();
   const queue = createHandlerQueue({
     pause: () => void subscription.pause(),
