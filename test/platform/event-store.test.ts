@@ -176,6 +176,12 @@ describe('with a healthy store', () => {
     expect(await followed([null, new Error('cut')])).toMatchObject({ seen: [], end: { code: 'dependency-unavailable' } });
   });
 
+  it('ends when it is given up while the store is still being verified', async () => {
+    const stop = new AbortController();
+    const handlers = { verify: async () => stop.abort(), onEvent: () => expect.unreachable(), onCheckpoint: () => undefined };
+    await connect(url).follow(BEFORE_ALL, ['nothing-'], handlers, stop.signal);
+  });
+
   it('reports "caught up" after the past', async () => {
     const store = connect(url);
     const prefix = `caught${Date.now()}`;
