@@ -22,11 +22,12 @@ const LIVENESS_TIMEOUT_MS = 3_000;
  * resumes by itself. When it has ended, no handler runs any more and none is called again.
  */
 export async function follow(connection: Connection, from: Position, selection: LogSelection, handlers: FollowHandlers, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+  const isOver = (): boolean => signal.aborted;
+  if (isOver()) return;
   const verify = (): Promise<void> | undefined => handlers.verify?.(readerOn(connection, LIVENESS_TIMEOUT_MS));
   await verify()?.catch(unverified);
   // A signal that was given meanwhile does not come again.
-  if (signal.aborted) return;
+  if (isOver()) return;
   const ended = Promise.withResolvers<undefined>();
   const queue = createHandlerQueue({
     pause: () => void subscription.pause(),
