@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { AppendOutcomeUnknownError, DependencyUnavailableError } from '../../contracts/errors.ts';
-import { isDatabaseUnavailable } from '../database/classify-error.ts';
+import { isServerAway } from '../database/classify-error.ts';
 
 /** Prisma error → adapter error → adapter payload is 3; two more for wrappers of ours. */
 const DEPTH_MAX = 5;
@@ -24,12 +24,12 @@ interface Layer {
 export function describeError(error: unknown): object {
   if (error instanceof DependencyUnavailableError || error instanceof AppendOutcomeUnknownError) return { type: error.name, code: error.code, message: error.message };
   const layers = layersOf(error);
-  if (error instanceof Error && isDatabaseUnavailable(error) && !layers.some(isOfDatabase)) return { type: error.name, code: (error as Layer).code, message: error.message };
+  if (error instanceof Error && isServerAway(error) && !layers.some(isOfDatabase)) return { type: error.name, code: (error as Layer).code, message: error.message };
   if (!(error instanceof Error) || !layers.some(isOfDatabase)) return pino.stdSerializers.err(error as Error);
   const sqlState = layers.map(sqlStateOf).find((code) => code !== null) ?? null;
   const message = isOfDatabase(error) ? withoutValues(error, sqlState) : error.message;
   const told = { type: error.name, code: (error as Layer).code, sqlState, message };
-  return isDatabaseUnavailable(error) ? told : { ...told, stack: framesOf(error) };
+  return isServerAway(error) ? told : { ...told, stack: framesOf(error) };
 }
 
 function layersOf(error: unknown): readonly Layer[] {
