@@ -33,6 +33,21 @@ Crash dump is being written to: /data/log/erl_crash.dump...done`,
     'Exception during startup: error:{badmatch,{error,{normal,{mnesia_app,start,[normal,[]]}}}}',
   ],
   [
+    'RabbitMQ whose log and output are written between each other',
+    `
+BOOT FAILED
+===========
+Exception during startup:
+2026-12-01 05:56:01.120+00:00 [error] <0.223.0>
+2026-12-01 05:56:01.120+00:00 [error] <0.223.0> BOOT FAILED
+2026-12-01 05:56:01.120+00:00 [error] <0.223.0> ===========
+2026-12-01 05:56:01.120+00:00 [error] <0.223.0> Exception during startup:
+2026-12-01 05:56:01.120+00:00 [error] <0.223.0>
+
+error:{feature_flags_file_read_error,{error,bad_term}}`,
+    'Exception during startup: error:{feature_flags_file_read_error,{error,bad_term}}',
+  ],
+  [
     'PostgreSQL with a setting that it does not know',
     `2026-12-01 01:33:46.955 UTC [412] LOG:  unrecognized configuration parameter "no_such_setting" in file "/data/postgresql.conf" line 1
 2026-12-01 01:33:46.955 UTC [412] FATAL:  configuration file "/data/postgresql.conf" contains errors`,

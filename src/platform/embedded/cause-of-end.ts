@@ -23,7 +23,9 @@ const RULES: readonly RegExp[] = [
 
 /** What stands in front of the message itself: a time, a process, and RabbitMQ's level of no more use. */
 const PREFIX = /^\d{4}-\d\d-\d\d [\d:.+]+(?: [A-Z]{3})? (?:\[\d+\] |(?=\[))/;
-const LEVEL = /^\[\w+\] <[\d.]+> +/;
+const LEVEL = /^\[\w+\] <[\d.]+>(?: +|$)/;
+/** What RabbitMQ writes around its reason; it writes to two places at once, so that either may stand between the other's lines. */
+const AROUND = /^(?:|BOOT FAILED|=+|Exception during startup:|Error during startup:)$/;
 
 /** Pure. One line; the last one when none names a cause, '' when there is no output. */
 export function causeOfEnd(output: string): string {
@@ -35,8 +37,7 @@ export function causeOfEnd(output: string): string {
 
 /** PostgreSQL adds what it found in a line of its own, and RabbitMQ begins a new one after a colon. */
 function withDetail(lines: readonly string[], at: number): string {
-  const line = (lines[at] ?? '').replace(LEVEL, '');
-  const next = (lines[at + 1] ?? '').replace(LEVEL, '');
-  if (next.startsWith('DETAIL:')) return `${line} (${next.replace(/^DETAIL: +/, '')})`;
-  return line.endsWith(':') ? `${line} ${next}` : line;
+  const [line = '', ...behind] = lines.slice(at).map((text) => text.replace(LEVEL, ''));
+  if (behind[0]?.startsWith('DETAIL:') === true) return `${line} (${behind[0].replace(/^DETAIL: +/, '')})`;
+  return line.endsWith(':') ? `${line} ${behind.find((text) => !AROUND.test(text)) ?? ''}` : line;
 }
