@@ -21,7 +21,9 @@ cd "$(dirname "$0")/.."
 . scripts/debian-13/boot.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/paynotify-debian-13.XXXXXX")
-trap clean_up EXIT
+# An interrupted step may have its output in a file.
+exec 3>&1
+trap 'clean_up >&3' EXIT
 trap 'exit 130' INT TERM HUP
 say "working in $work"
 archive=$(debian_archive) || exit 1
